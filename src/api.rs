@@ -1,0 +1,1 @@
+//! The kinds: their serde shape and schema, parsed into `core`.

@@ -1,0 +1,1 @@
+//! Azure Resource Manager and Container Instances, over the `azure_core` pipeline.

@@ -1,0 +1,1 @@
+//! The command line: the clap tree and everything that is printed.

@@ -1,0 +1,5 @@
+//! Local Azure: ARM, Entra ID and container groups as real containers, on loopback.
+//!
+//! It shares no wire type with [`crate::azure`], or a wrong spelling would agree with itself.
+
+pub mod engine;

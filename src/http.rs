@@ -1,0 +1,1 @@
+//! Readiness and metrics of the daemon, over HTTP.

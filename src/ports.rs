@@ -1,0 +1,1 @@
+//! Every effect the operator can have on the world, on one page.

@@ -1,0 +1,1 @@
+//! The TLS handshake that sees what is really served.

@@ -1,0 +1,1 @@
+//! The imperative shell: one loop for every kind.

@@ -1,0 +1,1 @@
+//! What the operator remembers: ledger, status, secrets, requests, events.

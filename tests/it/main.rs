@@ -1,0 +1,1 @@
+//! Integration tests, one binary: building and linking it once is cheaper than one per file.
