@@ -1,1 +1,64 @@
-//! The kinds: their serde shape and schema, parsed into `core`.
+//! The kinds: their serde shape and schema, parsed into [`crate::core`].
+//!
+//! A field of ACI's vocabulary is declared once, in [`container_group`]: its shape is the Rust
+//! type, its bounds are `schemars` attributes (so a CRD carries them too), and what the planner has
+//! to know of it (cost of a change, default that Azure fills in, key of a list, spelling, whether
+//! GET shows it) is an `x-aci-*` extension beside them, read by [`crate::core::fields`].
+
+use kube::api::ObjectMeta;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub mod container_group;
+pub mod issuer;
+pub mod status;
+
+pub use container_group::{ContainerGroup, ContainerGroupSpec};
+pub use issuer::{Issuer, IssuerSpec};
+
+/// API group of all kinds.
+pub const GROUP: &str = "aci-operator.io";
+/// Version of all kinds.
+pub const VERSION: &str = "v1alpha1";
+
+/// A reference to another object of the same home (or namespace), by name.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ObjectReference {
+    /// Name of the object.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+}
+
+/// One value of a named secret.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SecretKeyReference {
+    /// Name of the secret.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+    /// Key in the secret.
+    #[schemars(length(min = 1, max = 253))]
+    pub key: String,
+}
+
+/// Where a secret value comes from.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SecretSource {
+    /// A value that was stored with `aci-operator secret set NAME KEY`.
+    pub secret: SecretKeyReference,
+}
+
+/// Marks on an object's metadata that the source of manifests sets and the loop reads.
+pub mod annotations {
+    /// The manifest went away; the object is kept by the ledger's copy.
+    pub const ORPHANED: &str = "aci-operator.io/orphaned";
+    /// The manifest cannot be read; the value says why and where, the object is the last good one.
+    pub const INVALID: &str = "aci-operator.io/invalid";
+}
+
+/// The mark `name` of an object, where it is set.
+pub fn annotation<'a>(meta: &'a ObjectMeta, name: &str) -> Option<&'a str> {
+    meta.annotations.as_ref()?.get(name).map(String::as_str)
+}

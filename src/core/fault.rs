@@ -1,0 +1,74 @@
+//! What the outside did to us, reduced to what decides the next pass.
+
+use std::time::Duration;
+
+/// Why an effect did not happen.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum Fault {
+    /// A request limit, ours or the service's.
+    #[error("{service} limits requests{}", wait(*retry_after))]
+    Throttled {
+        /// Which service.
+        service: &'static str,
+        /// How long it asks us to wait.
+        retry_after: Option<Duration>,
+    },
+    /// Another operation is going on there (ARM's 409).
+    #[error("{service} is busy: {message}")]
+    Busy {
+        /// Which service.
+        service: &'static str,
+        /// The service's words.
+        message: String,
+        /// How long it asks us to wait.
+        retry_after: Option<Duration>,
+    },
+    /// The identity lacks a right (403), or is not accepted (401).
+    #[error("{service} forbids it: {message}")]
+    Forbidden {
+        /// Which service.
+        service: &'static str,
+        /// The service's words.
+        message: String,
+    },
+    /// The request itself is refused; repeating it changes nothing.
+    #[error("{service} refuses it ({code}): {message}")]
+    Refused {
+        /// Which service.
+        service: &'static str,
+        /// The service's code.
+        code: String,
+        /// The service's words.
+        message: String,
+    },
+    /// The service is broken for now (5xx).
+    #[error("{service} fails: {message}")]
+    Failing {
+        /// Which service.
+        service: &'static str,
+        /// What it said.
+        message: String,
+        /// How long it asks us to wait.
+        retry_after: Option<Duration>,
+    },
+    /// No answer.
+    #[error("{service} does not answer: {problem}")]
+    Unreachable {
+        /// Which service.
+        service: &'static str,
+        /// What went wrong.
+        problem: String,
+    },
+    /// The operator's own state cannot be read or written.
+    #[error("{what}: {problem}")]
+    Store {
+        /// File or blob.
+        what: String,
+        /// What went wrong.
+        problem: String,
+    },
+}
+
+fn wait(retry_after: Option<Duration>) -> String {
+    retry_after.map_or_else(String::new, |d| format!(": wait {} s", d.as_secs()))
+}

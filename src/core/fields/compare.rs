@@ -1,0 +1,208 @@
+//! Comparison of a wanted body with an observed one.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde_json::{Map, Number, Value};
+
+use super::{Field, Shape, Spelling};
+use crate::core::{Cost, names};
+
+/// One field that differs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// Path in the body, such as `containers[my-api].image`.
+    pub path: String,
+    /// What changing it costs.
+    pub cost: Cost,
+    /// What is wanted; null where the field should not be there.
+    pub want: Value,
+    /// What is there; null where it is absent.
+    pub have: Value,
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} -> {}", self.path, short(&self.have), short(&self.want))
+    }
+}
+
+/// Longest value that is shown whole, in characters.
+const SHORT: usize = 80;
+
+fn short(value: &Value) -> String {
+    match value {
+        Value::Null => "(none)".to_owned(),
+        Value::Object(_) => "{…}".to_owned(),
+        Value::Array(list) if list.iter().any(Value::is_object) => {
+            format!("[{} items]", list.len())
+        }
+        other => {
+            let text = other.to_string();
+            match text.char_indices().nth(SHORT) {
+                Some((end, _)) => format!("{}…", &text[..end]),
+                None => text,
+            }
+        }
+    }
+}
+
+/// What of `want` is not so in `have`. A property that `want` does not state is no difference; a
+/// list is stated whole, so a foreign element is one. Order, spelling, defaults that Azure fills in,
+/// and 1 against 1.0 are none.
+pub fn diff(field: &Field, want: &Value, have: &Value) -> Vec<Change> {
+    let mut changes = Vec::new();
+    compare(field, want, have, &mut String::new(), &mut changes);
+    changes
+}
+
+fn compare(field: &Field, want: &Value, have: &Value, path: &mut String, out: &mut Vec<Change>) {
+    match (&field.shape, want, have) {
+        (_, Value::Null, _) => {}
+        // ARM shows that a secret volume is one (`"secret": {}`), but no secret text.
+        _ if field.hidden => {
+            if want.is_object() && have.is_null() {
+                note(field, want, have, path, out);
+            }
+        }
+        (Shape::Object(properties), Value::Object(want), Value::Object(have)) => {
+            for (name, want) in want {
+                let have = have.get(name).unwrap_or(&Value::Null);
+                match properties.get(name) {
+                    Some(field) => at(path, format_args!(".{name}"), |path| {
+                        compare(field, want, have, path, out);
+                    }),
+                    None if want == have => {}
+                    None => at(path, format_args!(".{name}"), |path| {
+                        note(field, want, have, path, out);
+                    }),
+                }
+            }
+        }
+        (Shape::List { key, item }, Value::Array(want), _) if !key.is_empty() => {
+            let empty = Vec::new();
+            compare_keyed(key, item, want, have.as_array().unwrap_or(&empty), path, out);
+        }
+        _ if same(field, want, have) => {}
+        _ => note(field, want, have, path, out),
+    }
+}
+
+fn compare_keyed(
+    key: &[String],
+    item: &Field,
+    want: &[Value],
+    have: &[Value],
+    path: &mut String,
+    out: &mut Vec<Change>,
+) {
+    let mut foreign: BTreeMap<String, &Value> =
+        have.iter().map(|element| (name_of(key, item, element), element)).collect();
+    for element in want {
+        let name = name_of(key, item, element);
+        let have = foreign.remove(&name).unwrap_or(&Value::Null);
+        at(path, format_args!("[{name}]"), |path| match have {
+            Value::Null => note(item, element, have, path, out),
+            have => compare(item, element, have, path, out),
+        });
+    }
+    for (name, element) in foreign {
+        at(path, format_args!("[{name}]"), |path| note(item, &Value::Null, element, path, out));
+    }
+}
+
+/// Whatever names an element of a keyed list, defaults filled in.
+fn name_of(key: &[String], item: &Field, element: &Value) -> String {
+    let part = |name: &String| {
+        let default = item.property(name).and_then(|field| field.default.as_ref());
+        match element.get(name).filter(|v| !v.is_null()).or(default) {
+            Some(Value::String(text)) => text.clone(),
+            Some(other) => other.to_string(),
+            None => String::new(),
+        }
+    };
+    key.iter().map(part).collect::<Vec<_>>().join("/")
+}
+
+fn note(field: &Field, want: &Value, have: &Value, path: &str, out: &mut Vec<Change>) {
+    let path = path.trim_start_matches('.').to_owned();
+    // A value below a field that is not shown may be secret: its presence is all that is told.
+    let told = |value: &Value| match value {
+        Value::Null => Value::Null,
+        _ if field.hidden => Value::String("[elided]".to_owned()),
+        other => canonical(field, other).unwrap_or(Value::Null),
+    };
+    out.push(Change { cost: dearest(field, want, have), want: told(want), have: told(have), path });
+}
+
+/// Adding or removing a whole part costs what its dearest field costs: a container that comes or
+/// goes changes CPU and memory of the group.
+fn dearest(field: &Field, want: &Value, have: &Value) -> Cost {
+    let below = match (&field.shape, want, have) {
+        (Shape::Object(properties), Value::Object(part), Value::Null)
+        | (Shape::Object(properties), Value::Null, Value::Object(part)) => part
+            .iter()
+            .filter_map(|(name, value)| Some(dearest(properties.get(name)?, value, &Value::Null)))
+            .max(),
+        _ => None,
+    };
+    below.map_or(field.cost, |cost| cost.max(field.cost))
+}
+
+fn same(field: &Field, want: &Value, have: &Value) -> bool {
+    canonical(field, want) == canonical(field, have)
+}
+
+/// The one spelling of a value: keyed lists sorted, defaults left out, numbers alike, nulls and
+/// empty parts dropped. `None` where nothing is left.
+pub fn canonical(field: &Field, value: &Value) -> Option<Value> {
+    let value = match (&field.shape, value) {
+        (_, Value::Null) => return None,
+        (Shape::Object(properties), Value::Object(map)) => {
+            let keep = map.iter().filter_map(|(name, value)| {
+                let kept = match properties.get(name) {
+                    Some(field) => canonical(field, value)?,
+                    None => value.clone(),
+                };
+                Some((name.clone(), kept))
+            });
+            Value::Object(keep.collect::<Map<_, _>>())
+        }
+        (Shape::List { key, item }, Value::Array(list)) => {
+            let mut kept: Vec<_> = list.iter().filter_map(|e| canonical(item, e)).collect();
+            if !key.is_empty() {
+                kept.sort_by_cached_key(|element| name_of(key, item, element));
+            }
+            if kept.is_empty() {
+                return None;
+            }
+            Value::Array(kept)
+        }
+        (_, Value::String(text)) => Value::String(match field.spelling {
+            Spelling::Exact => text.clone(),
+            Spelling::Region => names::region(text),
+            Spelling::CaseInsensitive => text.to_lowercase(),
+        }),
+        (_, Value::Number(number)) => float(number),
+        (_, other) => other.clone(),
+    };
+    let default = field.default.as_ref().map(|default| match default {
+        Value::Number(number) => float(number),
+        other => other.clone(),
+    });
+    (default.as_ref() != Some(&value)).then_some(value)
+}
+
+/// 1 and 1.0 are one number.
+fn float(number: &Number) -> Value {
+    number.as_f64().and_then(Number::from_f64).map_or(Value::Null, Value::Number)
+}
+
+/// Runs `inner` with `part` appended to `path`.
+fn at(path: &mut String, part: fmt::Arguments<'_>, inner: impl FnOnce(&mut String)) {
+    let length = path.len();
+    // Writing into a String cannot fail.
+    let _ = fmt::write(path, part);
+    inner(path);
+    path.truncate(length);
+}

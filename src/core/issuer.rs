@@ -1,0 +1,28 @@
+//! `Issuer`: which certificate signs, and what it may sign.
+
+use std::net::IpAddr;
+
+use super::names;
+
+/// What an issuer may sign, fixed for the life of its root.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Constraints {
+    /// Domains, with all names below them; empty: any name.
+    pub permitted_domains: Vec<String>,
+    /// Whether addresses other than loopback may be signed.
+    pub ip_addresses: bool,
+}
+
+impl Constraints {
+    /// Whether the DNS name may be signed; `localhost` always may.
+    pub fn permit_name(&self, name: &str) -> bool {
+        self.permitted_domains.is_empty()
+            || name == "localhost"
+            || self.permitted_domains.iter().any(|domain| names::is_within(name, domain))
+    }
+
+    /// Whether the address may be signed; loopback always may.
+    pub fn permit_address(&self, address: &IpAddr) -> bool {
+        self.ip_addresses || address.is_loopback()
+    }
+}
