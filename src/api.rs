@@ -50,6 +50,15 @@ pub struct SecretSource {
     pub secret: SecretKeyReference,
 }
 
+/// An object of any kind.
+#[derive(Clone, Debug)]
+pub enum Object {
+    /// A container group.
+    ContainerGroup(Box<ContainerGroup>),
+    /// An issuer.
+    Issuer(Box<Issuer>),
+}
+
 /// Marks on an object's metadata that the source of manifests sets and the loop reads.
 pub mod annotations {
     /// The manifest went away; the object is kept by the ledger's copy.

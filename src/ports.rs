@@ -12,6 +12,7 @@ use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::api::Object;
 use crate::core::certificate::{LeafRequest, Pair, RootRequest};
 use crate::core::container_group::{Body, Group, GroupId, Scope};
 use crate::core::outcome::Event;
@@ -276,4 +277,16 @@ pub trait RequestBox: Send + Sync {
     async fn set_requests(&self, key: &ObjectKey, requests: &Requests) -> Result<(), Fault>;
     /// Objects of which something new is asked; a lost item is made good by the next pass.
     fn changes(&self) -> BoxStream<'static, ObjectKey>;
+}
+
+/// What a source of manifests says.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// The object is wanted like this. Its metadata carries uid, generation, creation and deletion
+    /// time, and the marks of [`crate::api::annotations`].
+    Apply(Box<Object>),
+    /// The ledger has released the object.
+    Delete(ObjectKey),
+    /// All objects that exist now have been said.
+    Listed,
 }
