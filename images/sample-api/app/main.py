@@ -22,7 +22,7 @@ class Seen(BaseModel):
 
 @app.get("/")
 async def root(request: Request) -> Seen:
-    """What arrived: scheme and host through the sidecar, message and greeting from the manifest."""
+    """Tell what arrived through the sidecar, and what the manifest says."""
     return Seen(
         message=os.environ.get("APP_MESSAGE", ""),
         greeting=os.environ.get("APP_GREETING", ""),
