@@ -7,7 +7,7 @@ _default:
 quickstart *options:
     scripts/quickstart {{options}}
 
-# Everything, as continuous integration runs it; or only: cargo, python, clients
+# Everything, as continuous integration runs it; or only: cargo, scripts, clients
 test *parts:
     scripts/test {{parts}}
 

@@ -1,6 +1,6 @@
 # What scripts/quickstart, scripts/test and scripts/soak share: where things are, and step lines.
-# shellcheck shell=bash
 # Sourced, never run. Callers have set -euo pipefail.
+# shellcheck shell=bash disable=SC2034
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 LOGS=${ACI_OPERATOR_LOGS:-$ROOT/target/logs}
@@ -27,12 +27,14 @@ die() {
   exit 1
 }
 
+log_of() { printf '%s/%s.log' "$LOGS" "$(printf '%s' "$1" | tr -cs 'a-zA-Z0-9' '-')"; }
+
 # step TITLE COMMAND...: runs quietly in this shell (so that exports stay), one line with its time;
 # the output goes to a log, whose end is shown where the command fails.
 step() {
   local title=$1 from=$EPOCHREALTIME log
   shift
-  log="$LOGS/$(printf '%s' "$title" | tr -cs 'a-zA-Z0-9' '-').log"
+  log=$(log_of "$title")
   [ ! -t 1 ] || printf '%s…%s %s' "$DIM" "$PLAIN" "$title"
   if "$@" >"$log" 2>&1; then
     [ ! -t 1 ] || printf '\r\e[K'
