@@ -18,6 +18,7 @@ pub mod issuer;
 pub mod names;
 pub mod outcome;
 pub mod secret;
+pub mod sidecar;
 
 pub use fault::Fault;
 pub use secret::Secret;
