@@ -17,6 +17,7 @@ pub mod fields;
 pub mod issuer;
 pub mod names;
 pub mod outcome;
+pub mod requests;
 pub mod secret;
 pub mod sidecar;
 

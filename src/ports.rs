@@ -16,6 +16,7 @@ use crate::api::Object;
 use crate::core::certificate::{LeafRequest, Pair, RootRequest};
 use crate::core::container_group::{Body, Group, GroupId, Scope};
 use crate::core::outcome::Event;
+pub use crate::core::requests::{Approval, Requests};
 use crate::core::{Fault, Secret};
 
 /// The time.
@@ -239,33 +240,6 @@ pub trait Secrets: Send + Sync {
     async fn set_pair(&self, key: &ObjectKey, pair: &Pair) -> Result<(), Fault>;
     /// The key of the digests in ARM tags; made at the first call, the same for the home's life.
     async fn digest_key(&self) -> Result<Secret, Fault>;
-}
-
-/// What a person asked of an object; kept until it is asked otherwise. In a cluster these are
-/// annotations.
-#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Requests {
-    /// `renew`: leaves issued before are due.
-    pub renew: Option<DateTime<Utc>>,
-    /// `reconcile`: look now.
-    pub reconcile: Option<DateTime<Utc>>,
-    /// `approve`.
-    pub approve: Option<Approval>,
-    /// `suspend`: no step at all.
-    #[serde(default)]
-    pub suspended: bool,
-    /// `delete`.
-    pub delete: Option<DateTime<Utc>>,
-}
-
-/// Leave for one plan, once.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct Approval {
-    /// Digest of the approved plan.
-    pub digest: String,
-    /// When it was given.
-    pub at: DateTime<Utc>,
 }
 
 /// The port through which verbs reach a running daemon.

@@ -7,6 +7,19 @@ use std::net::IpAddr;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
+mod body;
+mod changes;
+mod desired;
+mod memory;
+mod plan;
+mod rotation;
+
+pub use body::digest;
+pub use changes::{Difference, difference};
+pub use desired::{Desired, IssuerView, Observed, Served, Step, StoredLeaf, TlsDesired, tags};
+pub use memory::{Effect, Memory, settle};
+pub use plan::{Decision, Pending, plan};
+
 /// Names a container group in ARM.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct GroupId {

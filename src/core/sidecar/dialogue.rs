@@ -13,7 +13,7 @@ use crate::core::certificate::Pair;
 use crate::core::secret::Secret;
 
 const EXEC_SH: &str = include_str!("exec.sh");
-/// Characters a line: far below what a terminal in canonical mode (4096) and BusyBox (1024) take.
+/// Characters a line: far below what a terminal in canonical mode (4096) and `BusyBox` (1024) take.
 const LINE: usize = 76;
 /// Lines of a pair sent before the script says that it has read them: 1.2 kB, where a terminal
 /// holds 4 kB and may drop the rest.

@@ -1,0 +1,68 @@
+//! Whether the group differs from what is wanted, and who made the difference.
+
+use super::body::comparable;
+use super::desired::tags;
+use super::memory::Kept;
+use super::{Desired, Group, Memory};
+use crate::core::fields::{self, Change};
+use crate::core::sidecar;
+
+/// How a group differs from what is wanted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Difference {
+    /// What the digest tag says.
+    pub digest: Digest,
+    /// What somebody else changed, or we did.
+    pub changes: Vec<Change>,
+    /// Where ARM keeps another value than ours: no difference any more.
+    pub kept: Vec<Change>,
+    /// The user's tags are not there, or differ.
+    pub tags: bool,
+}
+
+/// What the digest tag says of the user's part.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Digest {
+    /// It is the one that is wanted.
+    Same,
+    /// We put another one: the manifest changed.
+    Changed,
+    /// It has another format or key: a new release, a new home, a lost key.
+    Foreign,
+    /// There is none.
+    Missing,
+}
+
+/// How `group` differs from what is wanted.
+pub fn difference(desired: &Desired, group: &Group, memory: &Memory) -> Difference {
+    let digest = match tags::get(&group.tags, tags::DIGEST) {
+        None => Digest::Missing,
+        Some(tag) if tag == desired.digest => Digest::Same,
+        Some(tag) if comparable(tag, &desired.digest) => Digest::Changed,
+        Some(_) => Digest::Foreign,
+    };
+    let template = tags::get(&group.tags, tags::SIDECAR);
+    let mut changes = fields::diff(desired.fields, &desired.want.0, &group.properties);
+    // A new release's template is rolled out with the next PUT that happens anyway.
+    if desired.tls.is_some() && template.is_some_and(|tag| tag != sidecar::template_version()) {
+        changes.retain(|change| !within_sidecar(change));
+    }
+    let (kept, changes) = changes.into_iter().partition(|change| is_kept(change, memory));
+    let differs = |(name, value): (&String, &String)| tags::get(&group.tags, name) != Some(value);
+    Difference { digest, changes, kept, tags: desired.tags.iter().any(differs) }
+}
+
+/// Whether the change lies within a sidecar that is there: one that is missing whole is drift.
+fn within_sidecar(change: &Change) -> bool {
+    let container = format!("containers[{}]", sidecar::CONTAINER);
+    let ours =
+        change.path.starts_with(&container) || change.path.starts_with("volumes[aci-operator-");
+    ours && !(change.path == container && change.have.is_null())
+}
+
+fn is_kept(change: &Change, memory: &Memory) -> bool {
+    memory.azures.get(&change.path).is_some_and(|kept| {
+        let Kept { want, have } = kept;
+        *want == change.want && *have == change.have
+    })
+}

@@ -1,0 +1,140 @@
+//! What one pass leaves for the next.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::Step;
+use crate::core::Fault;
+
+/// What one pass leaves for the next. It steers waits and attempts; it never decides ownership.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Memory {
+    /// Our last PUT.
+    pub put: Option<PutRecord>,
+    /// Paths where ARM keeps another value than the one that we put.
+    pub azures: BTreeMap<String, Kept>,
+    /// PUTs of the present digest that ended in `Failed`, in a row.
+    pub failed_puts: u32,
+    /// The last trial of exec.
+    pub trial: Option<Trial>,
+    /// The pair that is live in the sidecar, as exec read it back.
+    pub live: Option<Live>,
+    /// Swaps that failed, in a row.
+    pub swap_failures: u32,
+    /// When a failed swap may be tried again.
+    pub swap_after: Option<DateTime<Utc>>,
+    /// The approval that was used up.
+    pub approval_used: Option<DateTime<Utc>>,
+    /// The last in-place update for a changed address alone.
+    pub address_restart: Option<DateTime<Utc>>,
+    /// A handshake from here has succeeded: one that fails later is an outage.
+    pub reached: bool,
+    /// Start of the containers when the group was last as wanted.
+    pub settled_start: Option<DateTime<Utc>>,
+}
+
+/// A PUT of ours.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PutRecord {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Digest that it wrote.
+    pub digest: String,
+    /// Digest that was there before; a read that still shows it is older than the write.
+    pub previous: Option<String>,
+    /// Start of the containers before it.
+    pub start: Option<DateTime<Utc>>,
+    /// A read has shown its effect, or it is too long ago to wait for one.
+    pub seen: bool,
+    /// Its result has been compared with what was wanted.
+    pub settled: bool,
+}
+
+/// A value that ARM keeps against ours.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Kept {
+    /// What we put.
+    pub want: Value,
+    /// What ARM shows.
+    pub have: Value,
+}
+
+/// A trial of exec.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Trial {
+    /// Start of the sidecar that was tried.
+    pub start: Option<DateTime<Utc>>,
+    /// Why it failed; `None` where it worked.
+    pub failure: Option<String>,
+    /// When it was tried.
+    pub at: DateTime<Utc>,
+}
+
+/// The live pair of a sidecar.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Live {
+    /// Start of the sidecar.
+    pub start: Option<DateTime<Utc>>,
+    /// Generation of the pair.
+    pub generation: i64,
+}
+
+/// What carrying out a step showed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// It was accepted.
+    Accepted,
+    /// Exec works, or why not.
+    Tried(Result<(), String>),
+    /// The generation that exec read back as live, or why the swap failed.
+    Swapped(Result<i64, String>),
+}
+
+/// Longest wait between two swaps that fail, in minutes.
+const LONGEST_SWAP_WAIT: i64 = 10;
+
+/// The memory after a step was carried out.
+pub fn settle(
+    mut memory: Memory,
+    step: &Step,
+    start: Option<DateTime<Utc>>,
+    result: &Result<Effect, Fault>,
+    now: DateTime<Utc>,
+) -> Memory {
+    match (step, result) {
+        // ARM said no before it changed anything: the next read is not older than a write of ours.
+        (
+            Step::Put(_),
+            Err(
+                Fault::Refused { .. }
+                | Fault::Throttled { .. }
+                | Fault::Busy { .. }
+                | Fault::Forbidden { .. },
+            ),
+        ) => memory.put = None,
+        (Step::TryExec, Ok(Effect::Tried(outcome))) => {
+            memory.trial = Some(Trial { start, failure: outcome.clone().err(), at: now });
+        }
+        (Step::TryExec, Err(fault)) => {
+            memory.trial = Some(Trial { start, failure: Some(fault.to_string()), at: now });
+        }
+        (Step::SwapLeaf(_), Ok(Effect::Swapped(Ok(generation)))) => {
+            memory.live = Some(Live { start, generation: *generation });
+            (memory.swap_failures, memory.swap_after) = (0, None);
+        }
+        (Step::SwapLeaf(_), Ok(Effect::Swapped(Err(_))) | Err(_)) => {
+            let wait = 1_i64 << memory.swap_failures.min(10);
+            let wait = chrono::TimeDelta::seconds(5 * wait);
+            let wait = wait.min(chrono::TimeDelta::minutes(LONGEST_SWAP_WAIT));
+            memory.swap_failures += 1;
+            memory.swap_after = Some(now + wait);
+        }
+        _ => {}
+    }
+    memory
+}

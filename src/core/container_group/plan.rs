@@ -1,0 +1,316 @@
+//! From what is wanted and what was seen to at most one step.
+
+use std::time::Duration;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::body::body;
+use super::desired::tags;
+use super::memory::PutRecord;
+use super::{Desired, Group, Memory, Observed, Provisioning, Served, Step};
+use crate::core::certificate::{hex, renewal_time};
+use crate::core::{Assertion, ConditionType, Cost, Goal, Health, Plan, Reason, Truth, Wake};
+
+mod group;
+mod leaf;
+
+/// Time between two looks while ARM is at work.
+const POLL: Duration = Duration::from_secs(3);
+/// A full look at a group that is as wanted; events, drift LIST and probe come sooner.
+const REST: Duration = Duration::from_mins(10);
+/// For how long a read that shows our last write undone is taken for an old read.
+const STALE: TimeDelta = TimeDelta::seconds(30);
+/// PUTs of one digest that may fail before somebody has to look.
+const PATIENCE: u32 = 5;
+
+/// A plan, and what a person may have to approve.
+#[derive(Clone, Debug, PartialEq)]
+#[must_use = "a plan does nothing until the shell performs it"]
+pub struct Decision {
+    /// The plan.
+    pub plan: Plan<Step, Memory>,
+    /// The change that waits for approval.
+    pub pending: Option<Pending>,
+}
+
+/// A change that waits for approval.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Pending {
+    /// Names this change and no other.
+    pub digest: String,
+    /// What it costs.
+    pub cost: Cost,
+    /// What differs.
+    pub changes: Vec<String>,
+}
+
+/// What one stage of the plan decides.
+struct Verdict {
+    step: Option<Step>,
+    cost: Cost,
+    health: Health,
+    reason: Reason,
+    message: String,
+    changes: Vec<String>,
+    wake: Wake,
+}
+
+impl Verdict {
+    fn wait(health: Health, reason: Reason, message: impl Into<String>, after: Duration) -> Self {
+        Self {
+            step: None,
+            cost: Cost::Tag,
+            health,
+            reason,
+            message: message.into(),
+            changes: Vec::new(),
+            wake: Wake::After(after),
+        }
+    }
+
+    fn step(step: Step, cost: Cost, reason: Reason, message: impl Into<String>) -> Self {
+        let waiting = Self::wait(Health::Reconciling, reason, message, Duration::ZERO);
+        Self { step: Some(step), cost, ..waiting }
+    }
+
+    fn changing(self, changes: &[String]) -> Self {
+        Self { changes: changes.to_vec(), ..self }
+    }
+}
+
+/// One stage: the first that has something to say ends the pass.
+type Stage = fn(&mut Pass<'_>) -> Option<Verdict>;
+
+/// The stages of a group that is wanted, in order. A later one may rely on what an earlier one has
+/// made sure.
+const STAGES: &[Stage] = &[
+    group::own,
+    leaf::have_leaf,
+    group::create,
+    group::read_own_write,
+    group::wait_for_arm,
+    group::revive,
+    group::repair,
+    leaf::try_exec,
+    leaf::rotate,
+    leaf::refresh_volume,
+    leaf::hold_back,
+];
+
+/// Decides what one pass does.
+pub fn plan(goal: Goal<&Desired>, observed: &Observed, now: DateTime<Utc>) -> Decision {
+    match goal {
+        Goal::Absent => remove(observed),
+        Goal::Present(desired) => {
+            let mut pass = Pass::new(desired, observed, now);
+            let verdict = STAGES.iter().find_map(|stage| stage(&mut pass));
+            let verdict = verdict.unwrap_or_else(|| pass.rest());
+            pass.conclude(verdict)
+        }
+    }
+}
+
+/// Deletes what we made and nothing else.
+fn remove(observed: &Observed) -> Decision {
+    let ours = observed.group.as_ref().is_some_and(|group| is_ours(group, observed));
+    let verdict = match &observed.group {
+        Some(_) if ours && observed.requests.suspended => {
+            Verdict::wait(Health::Stalled, Reason::Suspended, "deletion waits for resume", REST)
+        }
+        Some(group) if ours && matches!(group.provisioning, Provisioning::Busy(_)) => {
+            Verdict::wait(
+                Health::Reconciling,
+                Reason::Deleting,
+                format!("ARM says {}", group.provisioning),
+                POLL,
+            )
+        }
+        Some(_) if ours => Verdict {
+            wake: Wake::After(POLL),
+            ..Verdict::step(Step::Delete, Cost::Tag, Reason::Deleting, "deleting the group")
+        },
+        Some(_) => Verdict::wait(Health::Gone, Reason::Deleted, "the group is not ours", REST),
+        None => Verdict::wait(Health::Gone, Reason::Deleted, "the group is gone", REST),
+    };
+    let Verdict { step, health, reason, message, wake, .. } = verdict;
+    let memory = observed.memory.clone();
+    let conditions = Vec::new();
+    let plan = Plan { step, health, reason, message, conditions, memory, made: ours, wake };
+    Decision { plan, pending: None }
+}
+
+/// Our tag, or no owner's tag at all on a group that the ledger proves to be ours.
+fn is_ours(group: &Group, observed: &Observed) -> bool {
+    match tags::get(&group.tags, tags::OWNER) {
+        Some(owner) => owner == observed.owner,
+        None => observed.made,
+    }
+}
+
+/// One pass over a group that is wanted.
+struct Pass<'a> {
+    desired: &'a Desired,
+    observed: &'a Observed,
+    now: DateTime<Utc>,
+    memory: Memory,
+    conditions: Vec<Assertion>,
+    made: bool,
+}
+
+impl<'a> Pass<'a> {
+    fn new(desired: &'a Desired, observed: &'a Observed, now: DateTime<Utc>) -> Self {
+        let mut memory = observed.memory.clone();
+        memory.reached |= matches!(observed.served, Served::Leaf { .. });
+        if memory.put.as_ref().is_some_and(|put| put.digest != desired.digest) {
+            memory.failed_puts = 0;
+        }
+        Self { desired, observed, now, memory, conditions: Vec::new(), made: observed.made }
+    }
+
+    fn assert(
+        &mut self,
+        kind: ConditionType,
+        status: impl Into<Truth>,
+        reason: Reason,
+        message: impl Into<String>,
+    ) {
+        self.conditions.push(Assertion::new(kind, status, reason, message));
+    }
+
+    /// The group, in the stages after [`Pass::create`].
+    fn group(&self) -> Option<&'a Group> {
+        self.observed.group.as_ref()
+    }
+
+    /// Puts the whole body. A group whose containers ended cannot be updated, only made anew, by which
+    /// nothing that runs is lost: the PUT is then that of a later pass.
+    fn put(&mut self, cost: Cost, reason: Reason, message: String, changes: &[String]) -> Verdict {
+        if self.group().is_some_and(terminated) {
+            let step = Verdict::step(Step::Delete, cost, reason, message);
+            return Verdict { wake: Wake::After(POLL), ..step }.changing(changes);
+        }
+        self.memory.put = Some(PutRecord {
+            at: self.now,
+            digest: self.desired.digest.clone(),
+            previous: self
+                .group()
+                .and_then(|group| tags::get(&group.tags, tags::DIGEST))
+                .filter(|previous| *previous != self.desired.digest)
+                .map(str::to_owned),
+            start: self.group().and_then(first_start),
+            seen: false,
+            settled: false,
+        });
+        let step = Step::Put(Box::new(body(self.desired, self.observed)));
+        Verdict::step(step, cost, reason, message).changing(changes)
+    }
+
+    fn rest(&mut self) -> Verdict {
+        let Some(group) = self.group() else {
+            return Verdict::wait(Health::Reconciling, Reason::Pending, "", POLL);
+        };
+        let address = self.desired.user.0.get("ipAddress").is_some();
+        if address && group.ip.is_none() {
+            let kind = ConditionType::EndpointAssigned;
+            self.assert(kind, false, Reason::Provisioning, "ARM has not assigned an address");
+            let message = "waiting for an address";
+            return Verdict::wait(Health::Reconciling, Reason::Provisioning, message, POLL);
+        }
+        self.memory.settled_start = first_start(group);
+        let finished =
+            !self.desired.service && matches!(group.state.as_deref(), Some("Succeeded" | "Failed"));
+        let (reason, message) = if finished {
+            (Reason::Finished, "the containers ended, as their restart policy says")
+        } else {
+            (Reason::InSync, "as the manifest says")
+        };
+        Verdict::wait(Health::Ready, reason, message, self.until_due())
+    }
+
+    /// Until the next look: at the renewal at the latest.
+    fn until_due(&self) -> Duration {
+        let due = self.observed.leaf.as_ref().and_then(|leaf| {
+            let facts = &leaf.facts.leaf;
+            let at = renewal_time(facts.not_before, facts.not_after, &self.desired.uid);
+            (at - self.now).to_std().ok()
+        });
+        due.map_or(REST, |due| due.clamp(Duration::from_secs(1), REST))
+    }
+
+    fn conclude(mut self, verdict: Verdict) -> Decision {
+        if let Some(group) = self.group()
+            && let Some(ip) = group.ip
+        {
+            let fqdn = group.fqdn.as_deref().unwrap_or_default();
+            let message = format!("{ip} {fqdn}").trim_end().to_owned();
+            let kind = ConditionType::EndpointAssigned;
+            self.assert(kind, true, Reason::EndpointAssigned, message);
+        }
+        let suspended = self.observed.requests.suspended;
+        let reason = if suspended { Reason::Suspended } else { Reason::InSync };
+        self.assert(ConditionType::Suspended, suspended, reason, "");
+        let (verdict, pending) = self.gate(verdict);
+        let Verdict { step, health, reason, message, wake, .. } = verdict;
+        let Self { memory, conditions, made, .. } = self;
+        let plan = Plan { step, health, reason, message, conditions, memory, made, wake };
+        Decision { plan, pending }
+    }
+
+    /// What a person has the last word on: `suspend` blocks every step, `spec.updatePolicy` the dear
+    /// ones until they are approved.
+    fn gate(&mut self, verdict: Verdict) -> (Verdict, Option<Pending>) {
+        if verdict.step.is_none() {
+            return (verdict, None);
+        }
+        if self.observed.requests.suspended {
+            self.memory = self.observed.memory.clone();
+            let message = format!("suspended; waiting: {}", verdict.message);
+            return (Verdict::wait(Health::Stalled, Reason::Suspended, message, REST), None);
+        }
+        if verdict.cost <= self.desired.allowed {
+            return (verdict, None);
+        }
+        let pending = Pending {
+            digest: plan_digest(&self.desired.digest, verdict.cost, &verdict.changes),
+            cost: verdict.cost,
+            changes: verdict.changes.clone(),
+        };
+        let used = self.observed.memory.approval_used;
+        match &self.observed.requests.approve {
+            Some(approval) if approval.digest == pending.digest && used < Some(approval.at) => {
+                self.memory.approval_used = Some(approval.at);
+                (verdict, None)
+            }
+            _ => {
+                self.memory = self.observed.memory.clone();
+                let message = format!(
+                    "needs {} but spec.updatePolicy allows {}: {} (`aci-operator approve` lets it \
+                     through once)",
+                    verdict.cost, self.desired.allowed, verdict.message
+                );
+                let after = self.until_due().max(POLL);
+                let stalled =
+                    Verdict::wait(Health::Stalled, Reason::ApprovalRequired, message, after);
+                (stalled, Some(pending))
+            }
+        }
+    }
+}
+
+/// Names a plan: what is wanted, what it costs, what differs.
+fn plan_digest(desired: &str, cost: Cost, changes: &[String]) -> String {
+    let text = format!("{desired}\n{cost}\n{}", changes.join("\n"));
+    hex(&digest(&SHA256, text.as_bytes()).as_ref()[..8])
+}
+
+/// The earliest start of the containers that run.
+fn first_start(group: &Group) -> Option<DateTime<Utc>> {
+    group.containers.iter().filter_map(|container| container.started).min()
+}
+
+/// Whether all containers ended.
+/// <https://learn.microsoft.com/azure/container-instances/container-state>
+fn terminated(group: &Group) -> bool {
+    matches!(group.state.as_deref(), Some("Succeeded" | "Failed"))
+}

@@ -1,0 +1,203 @@
+//! The stages that look at the group itself.
+
+use chrono::TimeDelta;
+
+use super::super::body::merged_tags;
+use super::super::changes::{Difference, Digest, difference};
+use super::super::desired::tags;
+use super::super::memory::{Kept, PutRecord};
+use super::super::{Group, Provisioning, Step};
+use super::{PATIENCE, POLL, Pass, REST, STALE, Verdict, first_start, is_ours};
+use crate::core::{ConditionType, Cost, Health, Reason, Wake};
+
+pub(super) fn own(pass: &mut Pass<'_>) -> Option<Verdict> {
+    let group = pass.group()?;
+    if is_ours(group, pass.observed) {
+        pass.made = true;
+        return None;
+    }
+    let owner = tags::get(&group.tags, tags::OWNER);
+    if pass.desired.adopt {
+        let mut tags = group.tags.clone();
+        tags.retain(|name, _| !name.eq_ignore_ascii_case(tags::OWNER));
+        tags.insert(tags::OWNER.to_owned(), pass.observed.owner.clone());
+        let message = "taking over the group";
+        return Some(Verdict::step(Step::Tag(tags), Cost::Tag, Reason::Changed, message));
+    }
+    let message = match owner {
+        Some(owner) => format!("the group belongs to {owner}; set spec.adopt to take it over"),
+        None => "a group of that name exists and is not ours; set spec.adopt to take it over \
+                 or choose another name"
+            .to_owned(),
+    };
+    Some(Verdict::wait(Health::Stalled, Reason::NotOwned, message, REST))
+}
+
+pub(super) fn create(pass: &mut Pass<'_>) -> Option<Verdict> {
+    if pass.group().is_some() {
+        return None;
+    }
+    let recent = |put: &PutRecord| !put.seen && pass.now < put.at + STALE;
+    if pass.memory.put.as_ref().is_some_and(recent) {
+        let message = "ARM does not show the new group yet";
+        return Some(Verdict::wait(Health::Reconciling, Reason::Provisioning, message, POLL));
+    }
+    if !pass.observed.resource_group {
+        let (step, message) = (Step::CreateResourceGroup, "making the resource group");
+        return Some(Verdict::step(step, Cost::Tag, Reason::Creating, message));
+    }
+    // Another run of the containers: nothing that was seen of the last one counts.
+    (pass.memory.live, pass.memory.trial, pass.memory.settled_start) = (None, None, None);
+    (pass.memory.swap_failures, pass.memory.swap_after) = (0, None);
+    Some(pass.put(Cost::Tag, Reason::Creating, "making the group".to_owned(), &[]))
+}
+
+/// A read older than our last write, by value, is a wait: every PUT starts the containers anew, so one
+/// that shows their old start is old; without a start the digest tells.
+pub(super) fn read_own_write(pass: &mut Pass<'_>) -> Option<Verdict> {
+    let group = pass.group()?;
+    let digest = tags::get(&group.tags, tags::DIGEST);
+    let put = pass.memory.put.as_mut().filter(|put| !put.seen)?;
+    let old = match put.start {
+        Some(_) => first_start(group) == put.start,
+        None => put.previous.is_some() && digest == put.previous.as_deref(),
+    };
+    if !old || pass.now >= put.at + STALE {
+        put.seen = true;
+        return None;
+    }
+    let message = "ARM still shows the group as it was before our last change";
+    Some(Verdict::wait(Health::Reconciling, Reason::Provisioning, message, POLL))
+}
+
+pub(super) fn wait_for_arm(pass: &mut Pass<'_>) -> Option<Verdict> {
+    let group = pass.group()?;
+    match &group.provisioning {
+        Provisioning::Succeeded => {
+            pass.memory.failed_puts = 0;
+            None
+        }
+        Provisioning::Busy(word) => {
+            let message = format!("ARM says {word}");
+            Some(Verdict::wait(Health::Reconciling, Reason::Provisioning, message, POLL))
+        }
+        Provisioning::Failed => Some(retry_failed(pass, group)),
+    }
+}
+
+fn retry_failed(pass: &mut Pass<'_>, group: &Group) -> Verdict {
+    let same = tags::get(&group.tags, tags::DIGEST) == Some(pass.desired.digest.as_str());
+    let why = group.events.first().map_or("ARM gives no cause", String::as_str);
+    let failed = pass.memory.failed_puts;
+    if same && failed >= PATIENCE {
+        let message = format!("provisioning failed {failed} times: {why}");
+        return Verdict::wait(Health::Stalled, Reason::ProvisioningFailed, message, REST);
+    }
+    if same && let Some(put) = &pass.memory.put {
+        let wait = TimeDelta::seconds(15 << failed.min(6));
+        let left = (put.at + wait - pass.now).to_std().unwrap_or_default();
+        if !left.is_zero() {
+            let message = format!("provisioning failed: {why}; trying again");
+            let health = Health::Reconciling;
+            return Verdict::wait(health, Reason::ProvisioningFailed, message, left);
+        }
+    }
+    pass.memory.failed_puts = if same { failed + 1 } else { 0 };
+    let message = format!("provisioning failed: {why}");
+    pass.put(Cost::Restart, Reason::ProvisioningFailed, message, &[])
+}
+
+/// Containers that ended or were stopped although they should run.
+pub(super) fn revive(pass: &mut Pass<'_>) -> Option<Verdict> {
+    if !pass.desired.service {
+        return None;
+    }
+    match pass.group()?.state.as_deref() {
+        Some("Succeeded" | "Failed") => {
+            let message = "the containers ended; the group is made anew".to_owned();
+            Some(pass.put(Cost::Restart, Reason::Terminated, message, &[]))
+        }
+        Some("Stopped") => {
+            let message = "the group was stopped".to_owned();
+            pass.assert(ConditionType::Drifted, true, Reason::Drifted, message.as_str());
+            Some(pass.put(Cost::Restart, Reason::Drifted, message, &[]))
+        }
+        _ => None,
+    }
+}
+
+pub(super) fn repair(pass: &mut Pass<'_>) -> Option<Verdict> {
+    let group = pass.group()?;
+    let mut found = difference(pass.desired, group, &pass.memory);
+    learn(pass, &mut found);
+    let told: Vec<String> = found.changes.iter().map(ToString::to_string).collect();
+    say_drift(pass, &found, &told);
+    let dearest = found.changes.iter().map(|change| change.cost).max();
+    let replaced_by_other = found.digest == Digest::Missing && restarted(pass, group);
+    let message = |text: &str| match told.as_slice() {
+        [] => text.to_owned(),
+        told => told.join("; "),
+    };
+    match (found.digest, dearest) {
+        (_, Some(Cost::Replace)) => {
+            let reason = Reason::Replacing;
+            let step = Verdict::step(Step::Delete, Cost::Replace, reason, message(""));
+            Some(Verdict { wake: Wake::After(POLL), ..step }.changing(&told))
+        }
+        (Digest::Changed, _) => {
+            let text = message("a value that ARM does not show changed");
+            Some(pass.put(Cost::Restart, Reason::Changed, text, &told))
+        }
+        (_, Some(_)) => Some(pass.put(Cost::Restart, Reason::Drifted, message(""), &told)),
+        (Digest::Missing, None) if replaced_by_other => {
+            let text = message("somebody else replaced the group: its secrets are not ours");
+            Some(pass.put(Cost::Restart, Reason::Drifted, text, &told))
+        }
+        (Digest::Missing | Digest::Foreign, None) => Some(tag(pass, "the digest is stamped anew")),
+        (Digest::Same, None) if found.tags => Some(tag(pass, "tags differ")),
+        (Digest::Same, None) => None,
+    }
+}
+
+fn tag(pass: &Pass<'_>, message: &str) -> Verdict {
+    let step = Step::Tag(merged_tags(pass.desired, pass.observed));
+    Verdict::step(step, Cost::Tag, Reason::Changed, message)
+}
+
+/// What still differs right after our own successful PUT is ARM's to decide: putting it again
+/// would restart the containers for nothing, forever.
+fn learn(pass: &mut Pass<'_>, found: &mut Difference) {
+    let Some(put) = &mut pass.memory.put else { return };
+    if put.settled || found.digest != Digest::Same {
+        return;
+    }
+    put.settled = true;
+    pass.memory.azures.retain(|path, _| found.kept.iter().any(|change| change.path == *path));
+    for change in found.changes.drain(..) {
+        let kept = Kept { want: change.want.clone(), have: change.have.clone() };
+        pass.memory.azures.insert(change.path.clone(), kept);
+        found.kept.push(change);
+    }
+}
+
+fn say_drift(pass: &mut Pass<'_>, found: &Difference, told: &[String]) {
+    let drifted = found.digest != Digest::Changed && !told.is_empty()
+        || found.digest == Digest::Missing && pass.memory.put.is_some();
+    let message = if told.is_empty() { "our tags are gone".to_owned() } else { told.join("; ") };
+    let (reason, message) =
+        if drifted { (Reason::Drifted, message) } else { (Reason::InSync, String::new()) };
+    pass.assert(ConditionType::Drifted, drifted, reason, message);
+    let kept: Vec<String> = found.kept.iter().map(ToString::to_string).collect();
+    let reason = if kept.is_empty() { Reason::InSync } else { Reason::NotConverging };
+    let text = if kept.is_empty() {
+        String::new()
+    } else {
+        format!("ARM keeps its own value: {}", kept.join("; "))
+    };
+    pass.assert(ConditionType::NotConverging, !kept.is_empty(), reason, text);
+}
+
+/// Whether the containers were started anew since the group was last as wanted.
+fn restarted(pass: &Pass<'_>, group: &Group) -> bool {
+    first_start(group) != pass.memory.settled_start
+}
