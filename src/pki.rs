@@ -1,1 +1,5 @@
 //! Certificate authorities.
+
+mod authority;
+
+pub use authority::LocalAuthority;

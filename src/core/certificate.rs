@@ -13,9 +13,11 @@ use super::issuer::Constraints;
 
 mod facts;
 mod policy;
+mod provided;
 
 pub use facts::{LeafFacts, Unreadable, fingerprint, hex, key_matches};
 pub use policy::{Desired, Observed, Policy, Violation, renewal_time, violation};
+pub use provided::{Check, CheckFailed, check_provided, check_root};
 
 /// A certificate chain with its private key.
 #[derive(Clone, Debug, Eq, PartialEq)]

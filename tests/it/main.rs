@@ -1,1 +1,5 @@
 //! Integration tests, one binary: building and linking it once is cheaper than one per file.
+
+mod http;
+mod pki;
+mod probe;

@@ -11,6 +11,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
 use super::{Names, Pair};
+use crate::core::issuer::Constraints;
 
 /// What of a certificate decides anything.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -35,6 +36,8 @@ pub struct LeafFacts {
     pub authority_key: Option<String>,
     /// Key identifier of its own key, in hexadecimal (RFC 5280 section 4.2.1.2).
     pub subject_key: Option<String>,
+    /// What it may sign if it is an authority, from its name constraints.
+    pub constraints: Constraints,
 }
 
 /// Why something is no certificate.
@@ -61,6 +64,7 @@ impl LeafFacts {
             is_ca: certificate.is_ca(),
             authority_key: None,
             subject_key: None,
+            constraints: constraints(&certificate),
         };
         for extension in certificate.extensions() {
             match extension.parsed_extension() {
@@ -122,6 +126,25 @@ fn names(certificate: &X509Certificate<'_>) -> Names {
         }
     }
     Names { dns, ip }
+}
+
+/// The permitted subtrees, without the `localhost` that every root of ours permits. A type of name of
+/// which no subtree speaks is free (RFC 5280 section 4.2.1.10).
+fn constraints(certificate: &X509Certificate<'_>) -> Constraints {
+    let mut found = Constraints { permitted_domains: Vec::new(), ip_addresses: true };
+    let extension = certificate.name_constraints().ok().flatten();
+    let permitted = extension.and_then(|extension| extension.value.permitted_subtrees.as_deref());
+    for subtree in permitted.unwrap_or_default() {
+        match subtree.base {
+            GeneralName::DNSName(name) => found.permitted_domains.push(name.to_ascii_lowercase()),
+            GeneralName::IPAddress(_) => found.ip_addresses = false,
+            _ => {}
+        }
+    }
+    if found.permitted_domains.len() > 1 {
+        found.permitted_domains.retain(|domain| domain != "localhost");
+    }
+    found
 }
 
 fn address(octets: &[u8]) -> Option<IpAddr> {

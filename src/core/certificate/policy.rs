@@ -134,6 +134,7 @@ pub fn renewal_time(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::issuer::Constraints;
 
     fn at(day: i64) -> DateTime<Utc> {
         DateTime::UNIX_EPOCH + TimeDelta::days(day)
@@ -167,6 +168,7 @@ mod tests {
                 is_ca: false,
                 authority_key: Some("01".to_owned()),
                 subject_key: None,
+                constraints: Constraints::default(),
             },
             key_matches: true,
             algorithm: Some(KeyAlgorithm::EcdsaP256),
