@@ -14,11 +14,14 @@ mod memory;
 mod plan;
 mod rotation;
 
-pub use body::digest;
-pub use changes::{Difference, difference};
-pub use desired::{Desired, IssuerView, Observed, Served, Step, StoredLeaf, TlsDesired, tags};
+pub use body::{attach, body, digest};
+pub use changes::{Difference, Digest, difference};
+pub use desired::{
+    Desired, Hidden, IssuerView, Observed, Served, Step, StoredLeaf, TlsDesired, tags,
+};
 pub use memory::{Effect, Memory, settle};
 pub use plan::{Decision, Pending, plan};
+pub use rotation::{baked, sidecar_start};
 
 /// Names a container group in ARM.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]

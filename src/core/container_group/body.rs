@@ -44,7 +44,7 @@ pub(super) fn comparable(one: &str, other: &str) -> bool {
 }
 
 /// The whole body: the user's part, the sidecar with the stored leaf, the merged tags.
-pub(super) fn body(desired: &Desired, observed: &Observed) -> Body {
+pub fn body(desired: &Desired, observed: &Observed) -> Body {
     let (group, leaf) = (observed.group.as_ref(), observed.leaf.as_ref());
     let mut properties = desired.user.0.clone();
     if let (Some(tls), Some(leaf)) = (&desired.tls, leaf) {
@@ -60,7 +60,7 @@ pub(super) fn body(desired: &Desired, observed: &Observed) -> Body {
 }
 
 /// Adds the sidecar to the user's part and publishes its port alone.
-pub(crate) fn attach(properties: &mut Value, sidecar: &sidecar::Composed) {
+pub fn attach(properties: &mut Value, sidecar: &sidecar::Composed) {
     push(&mut properties["containers"], [sidecar.container.clone()]);
     push(&mut properties["volumes"], sidecar.volumes.iter().cloned());
     if let Some(address) = properties["ipAddress"].as_object_mut() {

@@ -118,7 +118,7 @@ pub(super) enum Liveness {
 }
 
 /// Start of the sidecar's present run.
-pub(super) fn sidecar_start(group: &Group) -> Option<DateTime<Utc>> {
+pub fn sidecar_start(group: &Group) -> Option<DateTime<Utc>> {
     group.containers.iter().find(|c| c.name == sidecar::CONTAINER).and_then(|c| c.started)
 }
 
@@ -147,7 +147,7 @@ pub(super) fn liveness(group: &Group, leaf: &StoredLeaf, observed: &Observed) ->
 }
 
 /// Serial number and end of life of the leaf on the secret volume.
-pub(super) fn baked(group: &Group) -> Option<(String, DateTime<Utc>)> {
+pub fn baked(group: &Group) -> Option<(String, DateTime<Utc>)> {
     let (serial, end) = tags::get(&group.tags, tags::LEAF)?.split_once(' ')?;
     Some((serial.to_owned(), DateTime::from_timestamp(end.parse().ok()?, 0)?))
 }

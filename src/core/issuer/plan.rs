@@ -61,7 +61,7 @@ pub type Memory = ();
 ///
 /// A root, once made, is never made anew here: leaves and people trust it. Its key goes away when
 /// the ledger releases the issuer.
-pub fn plan(goal: &Goal<Desired>, observed: &Observed, now: DateTime<Utc>) -> Plan<Step, Memory> {
+pub fn plan(goal: Goal<&Desired>, observed: &Observed, now: DateTime<Utc>) -> Plan<Step, Memory> {
     let desired = match goal {
         Goal::Absent => return absent(&observed.used_by),
         Goal::Present(desired) => desired,
@@ -239,8 +239,8 @@ mod tests {
     #[test]
     fn an_issuer_in_use_stays() {
         let used = Observed { used_by: vec!["web".to_owned()], ..Observed::default() };
-        check(&Goal::Absent, &used, (Health::Reconciling, Reason::Deleting, "web"));
-        check(&Goal::Absent, &Observed::default(), (Health::Gone, Reason::Deleted, "gone"));
+        check(Goal::Absent, &used, (Health::Reconciling, Reason::Deleting, "web"));
+        check(Goal::Absent, &Observed::default(), (Health::Gone, Reason::Deleted, "gone"));
     }
 
     #[test]

@@ -1,0 +1,210 @@
+//! The kind `ContainerGroup`.
+
+use std::net::SocketAddr;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+use super::monitor::Endpoint;
+use super::{Ctx, Kind, Resolved};
+use crate::api::ContainerGroup;
+use crate::core::certificate::{self, LeafFacts, Pair, key_matches};
+use crate::core::container_group::{
+    Decision, Desired, Effect, Group, GroupId, Memory, Observed, Pending, Served, Step, StoredLeaf,
+    plan, settle, sidecar_start,
+};
+use crate::core::{Fault, Goal, Invalid, Plan, sidecar};
+use crate::ports::{Entry, ObjectKey, Phase, Requests};
+
+mod desired;
+mod dialogue;
+mod preview;
+mod status;
+
+pub use preview::{Preview, preview};
+
+/// Name under which a subscription is pinned in the ledger.
+const SUBSCRIPTION: &str = "subscriptionId";
+
+#[async_trait]
+impl Kind for ContainerGroup {
+    const KIND: &'static str = "ContainerGroup";
+    type Desired = Desired;
+    type Observed = Observed;
+    type Step = Step;
+    type Effect = Effect;
+    type Memory = Memory;
+    type Facts = Option<Pending>;
+
+    fn references(&self) -> Vec<ObjectKey> {
+        let issuer = self.spec.tls.as_ref().map(|tls| &tls.issuer_ref.name);
+        issuer.map(|name| ObjectKey::new("Issuer", name)).into_iter().collect()
+    }
+
+    async fn resolve(
+        &self,
+        entry: &Entry,
+        ctx: &Ctx,
+    ) -> Result<Result<Resolved<Desired>, Invalid>, Fault> {
+        desired::resolve(self, entry, ctx).await
+    }
+
+    fn pins(&self, ctx: &Ctx) -> Vec<(&'static str, String)> {
+        let subscription = self.spec.subscription_id.as_ref().or(ctx.default_subscription.as_ref());
+        subscription.map(|id| (SUBSCRIPTION, id.clone())).into_iter().collect()
+    }
+
+    async fn observe(
+        &self,
+        entry: &Entry,
+        memory: Memory,
+        requests: Requests,
+        ctx: &Ctx,
+    ) -> Result<Result<Observed, Invalid>, Fault> {
+        let id = match group_id(self, entry) {
+            Ok(id) => id,
+            Err(invalid) => return Ok(Err(invalid)),
+        };
+        let group = ctx.groups.get(&id).await?;
+        let resource_group = match &group {
+            Some(_) => true,
+            None => ctx.resource_groups.exists(&id.subscription, &id.resource_group).await?,
+        };
+        let leaf = match ctx.secrets.pair(&entry.key).await? {
+            Some(pair) => Some(stored_leaf(pair)?),
+            None => None,
+        };
+        let endpoint = endpoint(self, group.as_ref());
+        let served = served(endpoint.as_ref(), ctx).await;
+        ctx.sightings.see(&entry.key, &id, group.as_ref(), endpoint, &served);
+        let (owner, made) = (owner(entry, ctx), entry.phase == Phase::Made);
+        Ok(Ok(Observed { group, resource_group, leaf, served, owner, made, memory, requests }))
+    }
+
+    fn plan(
+        goal: Goal<&Desired>,
+        observed: &Observed,
+        now: DateTime<Utc>,
+    ) -> (Plan<Step, Memory>, Option<Pending>) {
+        let Decision { plan, pending } = plan(goal, observed, now);
+        (plan, pending)
+    }
+
+    fn step_name(step: &Step) -> &'static str {
+        step.name()
+    }
+
+    async fn perform(&self, entry: &Entry, step: &Step, ctx: &Ctx) -> Result<Effect, Fault> {
+        let id = group_id(self, entry).map_err(|invalid| Fault::Refused {
+            service: "manifest",
+            code: "Invalid".to_owned(),
+            message: invalid.to_string(),
+        })?;
+        match step {
+            Step::CreateResourceGroup => {
+                let (subscription, name) = (&id.subscription, &id.resource_group);
+                ctx.resource_groups.create(subscription, name, &self.spec.location).await?;
+            }
+            Step::IssueLeaf(request) => {
+                let root = desired::root(self, ctx).await?;
+                ctx.secrets.set_pair(&entry.key, &ctx.authority.leaf(&root, request)?).await?;
+            }
+            Step::StoreLeaf(pair) => ctx.secrets.set_pair(&entry.key, pair).await?,
+            Step::TryExec => return Ok(Effect::Tried(dialogue::trial(&id, ctx).await?)),
+            Step::SwapLeaf(pair) => {
+                return Ok(Effect::Swapped(dialogue::swap(&id, pair, ctx).await?));
+            }
+            Step::Tag(tags) => ctx.groups.tag(&id, tags).await?,
+            Step::Put(body) => ctx.groups.put(&id, body).await?,
+            Step::Delete => ctx.groups.delete(&id).await?,
+        }
+        Ok(Effect::Accepted)
+    }
+
+    fn settle(
+        memory: Memory,
+        step: &Step,
+        observed: &Observed,
+        result: &Result<Effect, Fault>,
+        now: DateTime<Utc>,
+    ) -> Memory {
+        let start = observed.group.as_ref().and_then(sidecar_start);
+        settle(memory, step, start, result, now)
+    }
+
+    fn status(&self, entry: &Entry, observed: &Observed, pending: &Option<Pending>) -> Value {
+        status::status(self, entry, observed, pending.as_ref())
+    }
+
+    fn certificate(status: &Value) -> Option<(DateTime<Utc>, Option<DateTime<Utc>>)> {
+        let time = |name: &str| status["certificate"][name].as_str()?.parse().ok();
+        Some((time("notAfter")?, time("renewalTime")))
+    }
+}
+
+/// Names the group in ARM.
+fn group_id(object: &ContainerGroup, entry: &Entry) -> Result<GroupId, Invalid> {
+    let Some(subscription) = entry.pinned.get(SUBSCRIPTION) else {
+        let problem = "no subscription is known: set it here, or AZURE_SUBSCRIPTION_ID, or a \
+                       default with `az account set`";
+        return Err(Invalid::new("spec.subscriptionId", problem));
+    };
+    Ok(GroupId {
+        subscription: subscription.clone(),
+        resource_group: object.spec.resource_group.clone(),
+        name: entry.key.name.clone(),
+    })
+}
+
+/// Value of the owner tag: home and object.
+fn owner(entry: &Entry, ctx: &Ctx) -> String {
+    format!("{}/{}", ctx.home_id, entry.uid)
+}
+
+fn stored_leaf(pair: Pair) -> Result<StoredLeaf, Fault> {
+    let unreadable = |problem: certificate::Unreadable| Fault::Store {
+        what: "stored leaf".to_owned(),
+        problem: problem.to_string(),
+    };
+    let facts = LeafFacts::from_pem(&pair.chain_pem).map_err(unreadable)?;
+    let leaf = facts.into_iter().next().ok_or_else(|| {
+        unreadable(certificate::Unreadable("the chain is empty".to_owned()))
+    })?;
+    let facts = certificate::Observed {
+        key_matches: key_matches(&pair).map_err(unreadable)?,
+        algorithm: leaf.algorithm,
+        issued: DateTime::from_timestamp(pair.generation, 0).unwrap_or(leaf.not_before),
+        leaf,
+    };
+    Ok(StoredLeaf { pair, facts })
+}
+
+/// Where the sidecar answers.
+fn endpoint(object: &ContainerGroup, group: Option<&Group>) -> Option<Endpoint> {
+    let tls = object.spec.tls.as_ref()?;
+    let ip = group?.ip?;
+    let name = group?.fqdn.clone().or_else(|| tls.hosts.first().cloned());
+    Some(Endpoint {
+        address: SocketAddr::new(ip, sidecar::PORT),
+        server_name: name.unwrap_or_else(|| ip.to_string()),
+    })
+}
+
+/// What a handshake with the endpoint sees.
+pub(super) async fn served(endpoint: Option<&Endpoint>, ctx: &Ctx) -> Served {
+    let Some(Endpoint { address, server_name }) = endpoint else { return Served::NotTried };
+    let chain = match ctx.probe.served(*address, server_name).await {
+        Ok(chain) => chain,
+        Err(fault) => return Served::Unreachable(fault.to_string()),
+    };
+    match chain.first().map(|der| LeafFacts::from_der(der)) {
+        Some(Ok(facts)) => Served::Leaf {
+            fingerprint: facts.fingerprint,
+            serial: facts.serial,
+            not_after: facts.not_after,
+        },
+        Some(Err(problem)) => Served::Unreachable(problem.to_string()),
+        None => Served::Unreachable("the server presents no certificate".to_owned()),
+    }
+}

@@ -1,0 +1,86 @@
+//! What a pass would change, without changing it: for `diff` and `render`.
+
+use super::{desired, group_id, owner, stored_leaf};
+use crate::api::ContainerGroup;
+use crate::core::container_group::{
+    Body, Digest, GroupId, Memory, Observed, Served, body, difference,
+};
+use crate::core::fields::Change;
+use crate::core::requests::Requests;
+use crate::core::{Cost, Fault};
+use crate::ports::{Entry, Phase};
+use crate::reconcile::{Ctx, Kind as _, Resolved};
+
+/// What a pass would change.
+#[derive(Clone, Debug)]
+pub struct Preview {
+    /// The group.
+    pub id: GroupId,
+    /// Whether it exists.
+    pub exists: bool,
+    /// What differs.
+    pub changes: Vec<Change>,
+    /// A value that ARM does not show differs.
+    pub hidden: bool,
+    /// What the change costs; `None` where there is none.
+    pub cost: Option<Cost>,
+    /// The body that would be put.
+    pub body: Body,
+}
+
+/// What a pass over `object` would change. Writes nothing.
+///
+/// # Errors
+/// The manifest, what it names, or ARM cannot be read; the text is for people.
+pub async fn preview(object: &ContainerGroup, entry: &Entry, ctx: &Ctx) -> Result<Preview, String> {
+    let mut entry = entry.clone();
+    for (name, value) in object.pins(ctx) {
+        entry.pinned.entry(name.to_owned()).or_insert(value);
+    }
+    let told = |fault: Fault| fault.to_string();
+    let desired = match desired::resolve(object, &entry, ctx).await.map_err(told)? {
+        Ok(Resolved::Ready(desired)) => desired,
+        Ok(Resolved::Missing(what)) => return Err(what),
+        Err(invalid) => return Err(invalid.to_string()),
+    };
+    let id = group_id(object, &entry).map_err(|invalid| invalid.to_string())?;
+    let group = ctx.groups.get(&id).await.map_err(told)?;
+    let leaf = ctx.secrets.pair(&entry.key).await.map_err(told)?;
+    let leaf = leaf.map(stored_leaf).transpose().map_err(told)?;
+    let kept = ctx.ledger.memory(&entry.key).await.map_err(told)?;
+    let memory: Memory = kept
+        .and_then(|mut kept| serde_json::from_value(kept["memory"].take()).ok())
+        .unwrap_or_default();
+    let observed = Observed {
+        resource_group: group.is_some(),
+        group,
+        leaf,
+        served: Served::NotTried,
+        owner: owner(&entry, ctx),
+        made: entry.phase == Phase::Made,
+        memory,
+        requests: Requests::default(),
+    };
+    let found = observed.group.as_ref().map(|g| difference(&desired, g, &observed.memory));
+    let hidden = found.as_ref().is_some_and(|found| {
+        found.changes.is_empty() && found.digest == Digest::Changed
+    });
+    let cost = match &found {
+        None => Some(Cost::Restart),
+        Some(found) => found
+            .changes
+            .iter()
+            .map(|change| change.cost)
+            .max()
+            .or(hidden.then_some(Cost::Restart))
+            .or(found.tags.then_some(Cost::Tag)),
+    };
+    Ok(Preview {
+        id,
+        exists: observed.group.is_some(),
+        body: body(&desired, &observed),
+        changes: found.map(|found| found.changes).unwrap_or_default(),
+        hidden,
+        cost,
+    })
+}

@@ -1,0 +1,101 @@
+//! What a kind of manifest brings to the loop.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use kube::Resource;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::Ctx;
+use crate::core::{Fault, Goal, Invalid, Plan};
+use crate::ports::{Entry, ObjectKey, Requests};
+
+/// What the references of an object give.
+pub enum Resolved<D> {
+    /// All that is needed.
+    Ready(D),
+    /// Something is not there yet; what, for people.
+    Missing(String),
+}
+
+/// One kind of manifest: two reads, one decision, one write.
+#[async_trait]
+pub trait Kind:
+    Resource<DynamicType = ()> + Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'static
+{
+    /// Its name.
+    const KIND: &'static str;
+    /// What is wanted, parsed and resolved.
+    type Desired: Send + Sync;
+    /// What was seen.
+    type Observed: Send + Sync;
+    /// One write.
+    type Step: Send + Sync + Debug;
+    /// What carrying out a step showed.
+    type Effect: Send + Sync;
+    /// What one pass leaves for the next.
+    type Memory: Clone + Default + PartialEq + Serialize + DeserializeOwned + Send + Sync;
+    /// What the decision says beside the plan.
+    type Facts: Send + Sync;
+
+    /// The objects that it names: their status wakes it.
+    fn references(&self) -> Vec<ObjectKey>;
+
+    /// Parses the manifest and reads what it names.
+    async fn resolve(
+        &self,
+        entry: &Entry,
+        ctx: &Ctx,
+    ) -> Result<Result<Resolved<Self::Desired>, Invalid>, Fault>;
+
+    /// Values fixed at the first claim.
+    fn pins(&self, _: &Ctx) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+
+    /// Looks at the world.
+    async fn observe(
+        &self,
+        entry: &Entry,
+        memory: Self::Memory,
+        requests: Requests,
+        ctx: &Ctx,
+    ) -> Result<Result<Self::Observed, Invalid>, Fault>;
+
+    /// Decides. Pure.
+    fn plan(
+        goal: Goal<&Self::Desired>,
+        observed: &Self::Observed,
+        now: DateTime<Utc>,
+    ) -> (Plan<Self::Step, Self::Memory>, Self::Facts);
+
+    /// Name of a step, for logs.
+    fn step_name(step: &Self::Step) -> &'static str;
+
+    /// Carries out one step.
+    async fn perform(
+        &self,
+        entry: &Entry,
+        step: &Self::Step,
+        ctx: &Ctx,
+    ) -> Result<Self::Effect, Fault>;
+
+    /// The memory after a step. Pure.
+    fn settle(
+        memory: Self::Memory,
+        step: &Self::Step,
+        observed: &Self::Observed,
+        result: &Result<Self::Effect, Fault>,
+        now: DateTime<Utc>,
+    ) -> Self::Memory;
+
+    /// The status of its own, without conditions; `None` where nothing was seen. Pure.
+    fn status(&self, entry: &Entry, observed: &Self::Observed, facts: &Self::Facts) -> Value;
+
+    /// End of life and renewal of its certificate, for the metrics.
+    fn certificate(status: &Value) -> Option<(DateTime<Utc>, Option<DateTime<Utc>>)>;
+}
+
