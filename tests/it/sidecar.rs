@@ -1,4 +1,6 @@
 //! The composed sidecar as a real container: real nginx, real shell, real terminal.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "so a test fails")]
+#![expect(clippy::print_stderr, reason = "figures for who runs a test by hand")]
 
 mod client;
 mod group;
@@ -311,7 +313,8 @@ async fn a_rotation_loses_no_request() {
     let endpoint = Endpoint::new(group.port(), &authority.pem);
     serves(&endpoint, 1).await;
     let rotations = std::env::var("ROTATIONS").map_or(4, |count| count.parse().unwrap());
-    let styles = [Style::Busy, Style::Idling, Style::Idling, Style::Fresh, Style::Slow];
+    let styles =
+        [Style::Busy, Style::Idling, Style::Idling, Style::Fresh, Style::Slow, Style::Slow];
     let load = Load::start(&endpoint, &styles);
     for serial in 2..2 + rotations {
         swap_in(&group, &authority.issue(serial)).await;
