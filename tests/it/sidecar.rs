@@ -312,7 +312,7 @@ async fn a_rotation_loses_no_request() {
     let group = Group::start(&compose(&authority.issue(1)), &[]).await;
     let endpoint = Endpoint::new(group.port(), &authority.pem);
     serves(&endpoint, 1).await;
-    let rotations = std::env::var("ROTATIONS").map_or(4, |count| count.parse().unwrap());
+    let rotations = std::env::var("ROTATIONS").map_or(8, |count| count.parse().unwrap());
     let styles =
         [Style::Busy, Style::Idling, Style::Idling, Style::Fresh, Style::Slow, Style::Slow];
     let load = Load::start(&endpoint, &styles);
