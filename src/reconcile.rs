@@ -13,7 +13,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use futures::channel::mpsc;
 
 use crate::metrics::Metrics;
 use crate::ports::{
@@ -29,6 +29,7 @@ mod pass;
 mod run;
 
 pub use kind::{Kind, Resolved};
+pub use monitor::Sightings;
 pub use pass::{Outcome, pass};
 pub use run::run;
 
@@ -60,10 +61,8 @@ pub struct Ctx {
     /// Counters.
     pub metrics: Metrics,
     /// What the passes saw, for the monitors.
-    pub sightings: Arc<monitor::Sightings>,
+    pub sightings: Arc<Sightings>,
 }
-
-pub use monitor::Sightings;
 
 /// Wakes objects, by kind.
 #[derive(Clone)]
@@ -80,7 +79,7 @@ impl Wakes {
             "Issuer" => &self.issuers,
             _ => return,
         };
-        let _ = queue.send(key.name.clone());
+        let _ = queue.unbounded_send(key.name.clone());
     }
 }
 

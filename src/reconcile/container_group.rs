@@ -168,12 +168,12 @@ fn stored_leaf(pair: Pair) -> Result<StoredLeaf, Fault> {
         problem: problem.to_string(),
     };
     let facts = LeafFacts::from_pem(&pair.chain_pem).map_err(unreadable)?;
-    let leaf = facts.into_iter().next().ok_or_else(|| {
-        unreadable(certificate::Unreadable("the chain is empty".to_owned()))
-    })?;
+    let leaf = facts
+        .into_iter()
+        .next()
+        .ok_or_else(|| unreadable(certificate::Unreadable("the chain is empty".to_owned())))?;
     let facts = certificate::Observed {
         key_matches: key_matches(&pair).map_err(unreadable)?,
-        algorithm: leaf.algorithm,
         issued: DateTime::from_timestamp(pair.generation, 0).unwrap_or(leaf.not_before),
         leaf,
     };

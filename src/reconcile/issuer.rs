@@ -49,9 +49,9 @@ impl Kind for Issuer {
         let now = ctx.clock.now();
         let certificate = match &self.spec.provided {
             None => ctx.secrets.pair(&entry.key).await?.map(|root| check_root(&root, now)),
-            Some(provided) => provided_pair(&provided.secret_ref.name, ctx).await?.map(|pair| {
-                check_provided(&pair.chain_pem, &pair.key_pem, &Names::default(), now)
-            }),
+            Some(provided) => provided_pair(&provided.secret_ref.name, ctx)
+                .await?
+                .map(|pair| check_provided(&pair.chain_pem, &pair.key_pem, &Names::default(), now)),
         };
         Ok(Ok(Observed { certificate, used_by: used_by(&entry.key, ctx).await? }))
     }
@@ -115,7 +115,9 @@ fn desired(object: &Issuer, name: &str, home: &str) -> Result<Desired, Invalid> 
             home: home.to_owned(),
             constraints: constraints(object),
         }),
-        (None, Some(provided)) => Ok(Desired::Provided { secret: provided.secret_ref.name.clone() }),
+        (None, Some(provided)) => {
+            Ok(Desired::Provided { secret: provided.secret_ref.name.clone() })
+        }
         _ => Err(Invalid::new("spec", "must have exactly one of `localCA` and `provided`")),
     }
 }

@@ -98,4 +98,3 @@ pub trait Kind:
     /// End of life and renewal of its certificate, for the metrics.
     fn certificate(status: &Value) -> Option<(DateTime<Utc>, Option<DateTime<Utc>>)>;
 }
-

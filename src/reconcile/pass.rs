@@ -181,11 +181,13 @@ async fn read_kept<K: Kind>(key: &ObjectKey, ctx: &Ctx) -> Result<Kept<K::Memory
     }))
 }
 
-async fn remember<K: Kind>(key: &ObjectKey, kept: &Kept<K::Memory>, ctx: &Ctx) -> Result<(), Fault> {
-    let value = serde_json::to_value(kept).map_err(|e| Fault::Store {
-        what: format!("memory of {key}"),
-        problem: e.to_string(),
-    })?;
+async fn remember<K: Kind>(
+    key: &ObjectKey,
+    kept: &Kept<K::Memory>,
+    ctx: &Ctx,
+) -> Result<(), Fault> {
+    let value = serde_json::to_value(kept)
+        .map_err(|e| Fault::Store { what: format!("memory of {key}"), problem: e.to_string() })?;
     ctx.ledger.remember(key, &value).await
 }
 

@@ -9,8 +9,9 @@ use chrono::{DateTime, Utc};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
+use x509_parser::public_key::PublicKey;
 
-use super::{Names, Pair};
+use super::{KeyAlgorithm, Names, Pair};
 use crate::core::issuer::Constraints;
 
 /// What of a certificate decides anything.
@@ -26,6 +27,8 @@ pub struct LeafFacts {
     pub not_before: DateTime<Utc>,
     /// End of its life.
     pub not_after: DateTime<Utc>,
+    /// Algorithm of its key, if it is one that the operator makes.
+    pub algorithm: Option<KeyAlgorithm>,
     /// Distinguished name of the subject.
     pub subject: String,
     /// Distinguished name of the issuer.
@@ -59,6 +62,7 @@ impl LeafFacts {
             names: names(&certificate),
             not_before: time(certificate.validity().not_before.timestamp())?,
             not_after: time(certificate.validity().not_after.timestamp())?,
+            algorithm: algorithm(&certificate),
             subject: certificate.subject().to_string(),
             issuer: certificate.issuer().to_string(),
             is_ca: certificate.is_ca(),
@@ -112,6 +116,14 @@ pub fn key_matches(pair: &Pair) -> Result<bool, Unreadable> {
         Ok(()) => Ok(true),
         Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::KeyMismatch)) => Ok(false),
         Err(e) => Err(Unreadable(format!("the key cannot be compared with the chain: {e}"))),
+    }
+}
+
+fn algorithm(certificate: &X509Certificate<'_>) -> Option<KeyAlgorithm> {
+    match certificate.public_key().parsed() {
+        Ok(PublicKey::EC(point)) if point.key_size() == 256 => Some(KeyAlgorithm::EcdsaP256),
+        Ok(PublicKey::RSA(key)) if key.key_size() == 2048 => Some(KeyAlgorithm::Rsa2048),
+        _ => None,
     }
 }
 

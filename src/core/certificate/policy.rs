@@ -31,8 +31,6 @@ pub struct Observed {
     pub leaf: LeafFacts,
     /// Whether the stored key belongs to it.
     pub key_matches: bool,
-    /// Algorithm of the stored key.
-    pub algorithm: Option<KeyAlgorithm>,
     /// When it was issued.
     pub issued: DateTime<Utc>,
 }
@@ -96,7 +94,7 @@ fn names_differ(desired: &Desired, observed: &Observed, _: DateTime<Utc>) -> Opt
 }
 
 fn other_algorithm(desired: &Desired, observed: &Observed, _: DateTime<Utc>) -> Option<Violation> {
-    match observed.algorithm {
+    match observed.leaf.algorithm {
         Some(found) if found != desired.algorithm => outdated("another key algorithm is wanted"),
         _ => None,
     }
@@ -163,6 +161,7 @@ mod tests {
                 names: names(&["a.b"]),
                 not_before: at(0),
                 not_after: at(90),
+                algorithm: Some(KeyAlgorithm::EcdsaP256),
                 subject: String::new(),
                 issuer: String::new(),
                 is_ca: false,
@@ -171,7 +170,6 @@ mod tests {
                 constraints: Constraints::default(),
             },
             key_matches: true,
-            algorithm: Some(KeyAlgorithm::EcdsaP256),
             issued: at(0),
         }
     }

@@ -158,13 +158,13 @@ mod tests {
         Constraints { permitted_domains, ip_addresses }
     }
 
-    fn local(wanted: Constraints) -> Goal<Desired> {
+    fn local(wanted: Constraints) -> Desired {
         let (name, home) = ("local-ca".to_owned(), "0b51c0de-1f".to_owned());
-        Goal::Present(Desired::LocalCa { name, home, constraints: wanted })
+        Desired::LocalCa { name, home, constraints: wanted }
     }
 
-    fn provided() -> Goal<Desired> {
-        Goal::Present(Desired::Provided { secret: "own".to_owned() })
+    fn provided() -> Desired {
+        Desired::Provided { secret: "own".to_owned() }
     }
 
     fn found(constraints: Constraints) -> Observed {
@@ -175,6 +175,7 @@ mod tests {
             names: Names::default(),
             not_before: now,
             not_after: now + TimeDelta::days(1),
+            algorithm: None,
             subject: "CN=x".to_owned(),
             issuer: "CN=x".to_owned(),
             is_ca: true,
@@ -186,7 +187,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(goal: &Goal<Desired>, observed: &Observed, want: (Health, Reason, &str)) {
+    fn check(goal: Goal<&Desired>, observed: &Observed, want: (Health, Reason, &str)) {
         let plan = plan(goal, observed, DateTime::UNIX_EPOCH);
         assert_eq!((plan.health, plan.reason), (want.0, want.1));
         assert!(plan.message.contains(want.2), "{}", plan.message);
@@ -196,27 +197,43 @@ mod tests {
     #[test]
     fn a_root_is_made_once() {
         let goal = local(constraints(&["a.b"], true));
-        check(&goal, &Observed::default(), (Health::Reconciling, Reason::Creating, "root"));
+        check(
+            Goal::Present(&goal),
+            &Observed::default(),
+            (Health::Reconciling, Reason::Creating, "root"),
+        );
         let Some(Step::CreateRoot(request)) =
-            plan(&goal, &Observed::default(), DateTime::UNIX_EPOCH).step
+            plan(Goal::Present(&goal), &Observed::default(), DateTime::UNIX_EPOCH).step
         else {
             panic!("no root")
         };
         assert_eq!(request.common_name, "aci-operator local-ca (0b51c0de)");
         assert_eq!(request.constraints, constraints(&["a.b"], true));
         let same = found(constraints(&["localhost", "A.b"], true));
-        check(&goal, &same, (Health::Ready, Reason::Available, "valid until 1970-01-02"));
+        check(
+            Goal::Present(&goal),
+            &same,
+            (Health::Ready, Reason::Available, "valid until 1970-01-02"),
+        );
     }
 
     #[test]
     fn other_constraints_leave_the_root_alone() {
         let stalled = |part| (Health::Stalled, Reason::RootMustBeReplaced, part);
         let old = found(constraints(&["a.b"], true));
-        check(&local(constraints(&["a.b", "c.d"], true)), &old, stalled("permits a.b and any"));
-        check(&local(constraints(&["a.b"], false)), &old, stalled("put that back"));
-        check(&local(constraints(&[], true)), &old, stalled("new issuer"));
+        check(
+            Goal::Present(&local(constraints(&["a.b", "c.d"], true))),
+            &old,
+            stalled("permits a.b and any"),
+        );
+        check(Goal::Present(&local(constraints(&["a.b"], false))), &old, stalled("put that back"));
+        check(Goal::Present(&local(constraints(&[], true))), &old, stalled("new issuer"));
         let free = found(constraints(&[], false));
-        check(&local(constraints(&["a.b"], false)), &free, stalled("any domain and loopback"));
+        check(
+            Goal::Present(&local(constraints(&["a.b"], false))),
+            &free,
+            stalled("any domain and loopback"),
+        );
     }
 
     #[test]
@@ -224,16 +241,16 @@ mod tests {
         let failed = CheckFailed { check: Check::KeyMatches, message: "other key".to_owned() };
         let bad = Observed { certificate: Some(Err(failed)), used_by: Vec::new() };
         let want = (Health::Stalled, Reason::BadCertificate, "KeyMatches: other key");
-        check(&provided(), &bad, want);
-        check(&local(constraints(&[], true)), &bad, want);
+        check(Goal::Present(&provided()), &bad, want);
+        check(Goal::Present(&local(constraints(&[], true))), &bad, want);
     }
 
     #[test]
     fn a_provided_pair_is_waited_for() {
         let missing = (Health::Reconciling, Reason::ReferenceMissing, "`own`");
-        check(&provided(), &Observed::default(), missing);
+        check(Goal::Present(&provided()), &Observed::default(), missing);
         let there = found(Constraints::default());
-        check(&provided(), &there, (Health::Ready, Reason::Available, "CN=x"));
+        check(Goal::Present(&provided()), &there, (Health::Ready, Reason::Available, "CN=x"));
     }
 
     #[test]

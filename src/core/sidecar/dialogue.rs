@@ -13,7 +13,8 @@ use crate::core::certificate::Pair;
 use crate::core::secret::Secret;
 
 const EXEC_SH: &str = include_str!("exec.sh");
-/// Characters a line: far below what a terminal in canonical mode (4096) and `BusyBox` (1024) take.
+/// Characters a line: far below what a terminal in canonical mode (4096) and the shell of
+/// Alpine (1024) take.
 const LINE: usize = 76;
 /// Lines of a pair sent before the script says that it has read them: 1.2 kB, where a terminal
 /// holds 4 kB and may drop the rest.
@@ -158,7 +159,7 @@ mod tests {
         let script = STANDARD.decode(script.strip_suffix("E)\"").unwrap()).unwrap();
         let script = String::from_utf8(script).unwrap();
         assert!(script.contains("4000") && script.contains("1700") && script.contains("echo 7 >"));
-        assert!(!script.contains("@"), "{script}");
+        assert!(!script.contains('@'), "{script}");
     }
 
     #[test]

@@ -48,9 +48,11 @@ swap)
     receive "$new/tls.key" @KEY_BYTES@
     echo @GENERATION@ >"$new/generation"
     test=$(nginx -t -q -c "@STATE@/$new/nginx.conf" 2>&1) || refuse "$test"
+    # From here on the end of the session must neither stop this nor take the new pair away.
+    trap - EXIT
+    trap '' HUP INT TERM
     # An old BusyBox has no -T: then a crash in one instant starts from the volume's pair.
     ln -sfn "$new" next && mv -T next live 2>/dev/null || ln -sfn "$new" live || refuse 'cannot switch'
-    trap - EXIT
     test=$(nginx -c @STATE@/live/nginx.conf -s reload 2>&1) || refuse "$test"
     report
     ;;

@@ -55,7 +55,10 @@ live=$(readlink live) || live=
 newest="$baked $live"
 if [ -n "$live" ] && [ "$(generation "$live")" -ge "$(generation "$baked")" ]; then newest="$live $baked"; fi
 for pair in $newest none; do if usable "$pair"; then break; fi; done
-[ "$pair" != none ] || exit 1
+if [ "$pair" = none ]; then
+    rm -rf "$baked"
+    exit 1
+fi
 log "serving the pair of $(generation "$pair")"
 
 [ "$pair" = "$live" ] || ln -sfn "$pair" live

@@ -57,13 +57,13 @@ async fn gather(object: &ContainerGroup, entry: &Entry, ctx: &Ctx) -> Result<Des
     let mut want = user.clone();
     if let Some(tls) = &tls {
         // Whatever the sidecar's secret volume holds: ARM does not show it.
-        let pair =
-            Pair { chain_pem: String::new(), key_pem: Secret::default(), generation: 0 };
+        let pair = Pair { chain_pem: String::new(), key_pem: Secret::default(), generation: 0 };
         attach(&mut want, &tls.sidecar.compose(&pair));
     }
-    let sidecar = spec.tls.as_ref().map_or(Value::Null, |tls| {
-        json!({ "sidecar": tls.sidecar, "upstream": tls.upstream })
-    });
+    let sidecar = spec
+        .tls
+        .as_ref()
+        .map_or(Value::Null, |tls| json!({ "sidecar": tls.sidecar, "upstream": tls.upstream }));
     let key = ctx.secrets.digest_key().await?;
     Ok(Desired {
         digest: digest(api::fields(), &spec.location, &user, &sidecar, &key),
@@ -207,8 +207,7 @@ async fn issuer_view(
         // What the root may sign is fixed in the root, whatever its manifest says now.
         constraints: root
             .as_ref()
-            .and_then(|root| root.constraints.clone())
-            .unwrap_or_else(|| constraints(&issuer)),
+            .map_or_else(|| constraints(&issuer), |root| root.constraints.clone()),
         key: root.and_then(|root| root.subject_key),
     })
 }

@@ -62,18 +62,16 @@ pub async fn preview(object: &ContainerGroup, entry: &Entry, ctx: &Ctx) -> Resul
         requests: Requests::default(),
     };
     let found = observed.group.as_ref().map(|g| difference(&desired, g, &observed.memory));
-    let hidden = found.as_ref().is_some_and(|found| {
-        found.changes.is_empty() && found.digest == Digest::Changed
-    });
+    let hidden = found
+        .as_ref()
+        .is_some_and(|found| found.changes.is_empty() && found.digest == Digest::Changed);
     let cost = match &found {
         None => Some(Cost::Restart),
-        Some(found) => found
-            .changes
-            .iter()
-            .map(|change| change.cost)
-            .max()
-            .or(hidden.then_some(Cost::Restart))
-            .or(found.tags.then_some(Cost::Tag)),
+        Some(_) if hidden => Some(Cost::Restart),
+        Some(found) => {
+            let tags = found.tags.then_some(Cost::Tag);
+            found.changes.iter().map(|change| change.cost).chain(tags).max()
+        }
     };
     Ok(Preview {
         id,

@@ -1,0 +1,174 @@
+//! The loop: one applier a kind, fed from one stream of changes.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use futures::channel::mpsc;
+use futures::stream::BoxStream;
+use futures::{Stream, StreamExt as _};
+use kube::ResourceExt as _;
+use kube::runtime::controller::{Action, Config, applier};
+use kube::runtime::reflector::{self, ObjectRef, Store};
+use kube::runtime::{WatchStreamExt as _, watcher};
+use tracing::{debug, warn};
+
+use super::monitor::{watch_drift, watch_endpoints};
+use super::{CONCURRENCY, Ctx, Kind, Wakes, pass};
+use crate::api::{ContainerGroup, Issuer, Object};
+use crate::core::{Fault, outcome};
+use crate::ports::{Change, ObjectKey};
+
+/// Reconciles every object that `changes` speaks of, until `shutdown`.
+pub async fn run(
+    ctx: Arc<Ctx>,
+    changes: BoxStream<'static, Change>,
+    shutdown: impl Future<Output = ()>,
+) {
+    let (groups, group_queue) = intake::<ContainerGroup>();
+    let (issuers, issuer_queue) = intake::<Issuer>();
+    let wakes = Wakes { groups: groups.wake.clone(), issuers: issuers.wake.clone() };
+    let consumers = Consumers { groups: groups.store.clone(), wakes: wakes.clone() };
+    let (group_store, issuer_store) = (groups.store.clone(), issuers.store.clone());
+    tokio::select! {
+        () = shutdown => debug!("shutting down"),
+        () = feed(changes, groups, issuers, &ctx) => {}
+        () = apply(group_store, group_queue, consumers.clone(), &ctx) => {}
+        () = apply(issuer_store, issuer_queue, consumers, &ctx) => {}
+        () = heed_requests(&ctx, &wakes) => {}
+        () = watch_drift(&ctx, &wakes) => {}
+        () = watch_endpoints(&ctx, &wakes) => {}
+    }
+}
+
+/// The writing end of a kind's queue.
+struct Intake<K: Kind> {
+    store: Store<K>,
+    events: mpsc::UnboundedSender<watcher::Event<K>>,
+    wake: mpsc::UnboundedSender<String>,
+}
+
+/// A kind's reflector with both ends of its queue.
+fn intake<K: Kind>() -> (Intake<K>, impl Stream<Item = Result<ObjectRef<K>, Infallible>> + Send) {
+    let (events, event_stream) = mpsc::unbounded();
+    let (wake, woken) = mpsc::unbounded::<String>();
+    let (store, writer) = reflector::store();
+    let applied = reflector::reflector(writer, event_stream.map(Ok))
+        .applied_objects()
+        .filter_map(|object| async move { object.ok().map(|o| ObjectRef::from_obj(&o)) });
+    let woken = woken.map(|name| ObjectRef::new(&name));
+    let queue = futures::stream::select(applied, woken).map(Ok);
+    (Intake { store, events, wake }, queue)
+}
+
+impl<K: Kind> Intake<K> {
+    fn send(&self, event: watcher::Event<K>) {
+        // The receiver lives as long as `run`.
+        let _ = self.events.unbounded_send(event);
+    }
+
+    fn apply(&self, object: K, listed: bool) {
+        self.send(if listed {
+            watcher::Event::Apply(object)
+        } else {
+            watcher::Event::InitApply(object)
+        });
+    }
+
+    fn delete(&self, key: &ObjectKey) {
+        if let Some(object) = self.store.get(&ObjectRef::new(&key.name)) {
+            self.send(watcher::Event::Delete((*object).clone()));
+        }
+    }
+}
+
+/// Hands what the source says to the kinds' reflectors.
+async fn feed(
+    mut changes: BoxStream<'static, Change>,
+    groups: Intake<ContainerGroup>,
+    issuers: Intake<Issuer>,
+    ctx: &Ctx,
+) {
+    groups.send(watcher::Event::Init);
+    issuers.send(watcher::Event::Init);
+    let mut listed = false;
+    while let Some(change) = changes.next().await {
+        match change {
+            Change::Apply(object) => match *object {
+                Object::ContainerGroup(object) => groups.apply(*object, listed),
+                Object::Issuer(object) => issuers.apply(*object, listed),
+            },
+            Change::Delete(key) => {
+                ctx.sightings.forget(&key);
+                groups.delete(&key);
+                issuers.delete(&key);
+            }
+            Change::Listed if listed => {}
+            Change::Listed => {
+                listed = true;
+                groups.send(watcher::Event::InitDone);
+                issuers.send(watcher::Event::InitDone);
+            }
+        }
+    }
+    // A source that has said all leaves its objects in our care.
+    std::future::pending::<()>().await;
+}
+
+/// Wakes those who refer to an object: edges run between published fields.
+#[derive(Clone)]
+struct Consumers {
+    groups: Store<ContainerGroup>,
+    wakes: Wakes,
+}
+
+impl Consumers {
+    fn tell(&self, changed: &ObjectKey) {
+        for group in self.groups.state() {
+            if group.references().contains(changed) {
+                self.wakes.wake(&ObjectKey::new(ContainerGroup::KIND, group.name_any()));
+            }
+        }
+    }
+}
+
+/// Works a kind's queue: one pass an object at a time, many objects at once.
+async fn apply<K: Kind>(
+    store: Store<K>,
+    queue: impl Stream<Item = Result<ObjectRef<K>, Infallible>> + Send,
+    consumers: Consumers,
+    ctx: &Arc<Ctx>,
+) {
+    let reconcile = move |object: Arc<K>, ctx: Arc<Ctx>| {
+        let consumers = consumers.clone();
+        Box::pin(async move {
+            let outcome = pass(&*object, &ctx).await?;
+            if outcome.changed {
+                consumers.tell(&ObjectKey::new(K::KIND, object.name_any()));
+            }
+            Ok::<_, Fault>(outcome.action())
+        })
+    };
+    let again = |_: Arc<K>, fault: &Fault, _: Arc<Ctx>| Action::requeue(outcome::after(fault, 0).2);
+    let config = Config::default().concurrency(CONCURRENCY);
+    applier(reconcile, again, ctx.clone(), store, queue, config)
+        .for_each(|result| async move {
+            match result {
+                Ok(_) => {}
+                // An object that left the reflector before its queued pass: nothing is lost.
+                Err(kube::runtime::controller::Error::ObjectNotFound(object)) => {
+                    debug!(%object, "gone before its pass");
+                }
+                Err(problem) => warn!(%problem, "a pass could not be made"),
+            }
+        })
+        .await;
+}
+
+/// Wakes objects of which something is asked.
+async fn heed_requests(ctx: &Ctx, wakes: &Wakes) {
+    let mut changes = ctx.requests.changes();
+    while let Some(key) = changes.next().await {
+        wakes.wake(&key);
+    }
+    std::future::pending::<()>().await;
+}
