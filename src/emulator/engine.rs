@@ -5,7 +5,10 @@ use std::net::{IpAddr, SocketAddr};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncWrite};
+
+pub mod docker;
 
 /// The engine of local Azure: what the ARM model asks of whatever runs containers.
 ///
@@ -125,7 +128,7 @@ pub enum VolumeRun {
 }
 
 /// A probe of a container.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct ProbeRun {
     /// What is done.
     pub action: ProbeAction,
@@ -142,7 +145,7 @@ pub struct ProbeRun {
 }
 
 /// What a probe does.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub enum ProbeAction {
     /// Runs a command in the container; exit code 0 is success.
     Exec(Vec<String>),
@@ -156,7 +159,7 @@ pub enum ProbeAction {
 }
 
 /// When a container that ended is started again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub enum RestartPolicy {
     /// Always.
     Always,

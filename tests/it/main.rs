@@ -1,1 +1,6 @@
 //! Integration tests, one binary: building and linking it once is cheaper than one per file.
+
+#[cfg(test)]
+mod engine;
+#[cfg(test)]
+mod proxy;
