@@ -10,15 +10,16 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bollard::errors::Error;
 use bollard::models::{ContainerInspectResponse, ContainerSummary, VolumeCreateRequest};
 use bollard::query_parameters::{
-    InspectContainerOptions, KillContainerOptions, ListContainersOptionsBuilder,
-    ListImagesOptionsBuilder, ListVolumesOptionsBuilder, LogsOptionsBuilder,
-    RemoveContainerOptionsBuilder, RemoveImageOptions, RemoveVolumeOptions,
-    ResizeExecOptionsBuilder, UploadToContainerOptionsBuilder,
+    KillContainerOptions, ListContainersOptionsBuilder, ListImagesOptionsBuilder,
+    ListVolumesOptionsBuilder, LogsOptionsBuilder, RemoveContainerOptionsBuilder,
+    RemoveImageOptions, RemoveVolumeOptions, ResizeExecOptionsBuilder,
+    UploadToContainerOptionsBuilder,
 };
 use futures::TryStreamExt as _;
 use tokio::sync::Mutex;
@@ -27,7 +28,7 @@ use super::{
     ContainerRun, ContainerState, Endpoints, Engine, EngineError, ExecStream, GroupRun,
     ProbeAction, ProbeRun, RegistryCredential, RestartPolicy, TerminalSize, VolumeRun,
 };
-use name::{CONTAINER, GROUP, Names, SUPERVISION, filter};
+use name::{CONTAINER, GROUP, Names, SUPERVISION, carries, filter};
 use supervisor::{Backoff, Member, Supervision, Supervisor};
 
 mod connection;
@@ -42,6 +43,10 @@ mod terminal;
 
 /// Runs of an init container that fails, before the group's start has failed.
 const INIT_RUNS: u32 = 5;
+/// How often an answer that cannot be understood is asked for again.
+const SETTLING_TRIES: u32 = 200;
+/// Pause between two of those.
+const SETTLING_PAUSE: Duration = Duration::from_millis(25);
 
 /// An engine that speaks the Docker API on a Unix socket.
 pub struct Docker {
@@ -108,15 +113,17 @@ impl Docker {
     ) -> Result<Vec<ContainerSummary>, EngineError> {
         let options =
             ListContainersOptionsBuilder::default().all(true).filters(&filter(labels)).build();
-        self.api.list_containers(Some(options)).await.map_err(|error| fault(error, "containers"))
+        let mut found = settled(|| self.api.list_containers(Some(options.clone())))
+            .await
+            .map_err(|error| fault(error, "containers"))?;
+        found.retain(|found| found.labels.as_ref().is_some_and(|found| carries(found, labels)));
+        Ok(found)
     }
 
     /// The holder of a group that runs.
     async fn inspect_holder(&self, group: &str) -> Result<ContainerInspectResponse, EngineError> {
         let what = format!("running group `{group}`");
-        let holder = self
-            .api
-            .inspect_container(&self.names.holder(group), None::<InspectContainerOptions>)
+        let holder = container::inspect(&self.api, &self.names.holder(group))
             .await
             .map_err(|error| fault(error, &what))?;
         match holder.state.as_ref().and_then(|state| state.running) {
@@ -138,7 +145,8 @@ impl Docker {
         }
         let options = ListVolumesOptionsBuilder::default().filters(&filter(labels)).build();
         let listed = self.api.list_volumes(Some(options)).await;
-        for volume in listed.map_err(|error| fault(error, "volumes"))?.volumes.unwrap_or_default() {
+        let volumes = listed.map_err(|error| fault(error, "volumes"))?.volumes;
+        for volume in volumes.into_iter().flatten().filter(|found| carries(&found.labels, labels)) {
             let options = None::<RemoveVolumeOptions>;
             gone(self.api.remove_volume(&volume.name, options).await, &volume.name)?;
         }
@@ -279,14 +287,9 @@ impl Engine for Docker {
         let mut states = BTreeMap::new();
         for found in self.containers(&self.names.group_labels(group)).await? {
             let Some(name) = found.labels.and_then(|mut l| l.remove(CONTAINER)) else { continue };
-            let inspected = self
-                .api
-                .inspect_container(
-                    &self.names.container(group, &name),
-                    None::<InspectContainerOptions>,
-                )
+            let inspected = container::inspect(&self.api, &self.names.container(group, &name))
                 .await
-                .map_err(|error| fault(error, &name))?;
+                .map_err(|error| fault_of_container(error, &name))?;
             let state = inspected.state.unwrap_or_default();
             let groups = self.groups.lock().await;
             let progress = groups.get(group).and_then(|supervisor| supervisor.progress(&name));
@@ -371,12 +374,30 @@ impl Engine for Docker {
         self.remove_labelled(&labels).await?;
         let options = ListImagesOptionsBuilder::default().filters(&filter(&labels)).build();
         let images = self.api.list_images(Some(options)).await;
-        for image in images.map_err(|error| fault(error, "images"))? {
+        let images = images.map_err(|error| fault(error, "images"))?;
+        for image in images.into_iter().filter(|found| carries(&found.labels, &labels)) {
             let removed = self.api.remove_image(&image.id, None::<RemoveImageOptions>, None).await;
             gone(removed.map(|_| ()), &image.id)?;
         }
         Ok(())
     }
+}
+
+/// Asks until bollard understands the answer, for a while.
+///
+/// Podman shows states that Docker does not have (`stopped`, between a process's end and the end of
+/// its clean-up), for which bollard refuses the whole answer. They pass.
+async fn settled<T, F>(ask: impl Fn() -> F) -> Result<T, Error>
+where
+    F: Future<Output = Result<T, Error>>,
+{
+    for _ in 0..SETTLING_TRIES {
+        match ask().await {
+            Err(Error::JsonDataError { .. }) => tokio::time::sleep(SETTLING_PAUSE).await,
+            answer => return answer,
+        }
+    }
+    ask().await
 }
 
 /// A bollard error about `what`.

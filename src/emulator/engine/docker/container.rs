@@ -3,14 +3,19 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use bollard::models::{self, ContainerCreateBody, HostConfig, PortBinding};
-use bollard::query_parameters::{CreateContainerOptionsBuilder, StartContainerOptions};
+use bollard::models::{
+    self, ContainerCreateBody, ContainerInspectResponse, HostConfig, PortBinding,
+};
+use bollard::query_parameters::{
+    CreateContainerOptionsBuilder, InspectContainerOptions, StartContainerOptions,
+};
 use chrono::{DateTime, Datelike as _, Utc};
 
 use super::name::{CONTAINER, Names, SUPERVISION};
 use super::supervisor::{Progress, Supervision};
 use super::{
     ContainerRun, ContainerState, Endpoints, EngineError, GroupRun, VolumeRun, fault, holder,
+    settled,
 };
 
 /// Bytes in a GiB, ACI's `memoryInGB`.
@@ -146,6 +151,14 @@ pub(super) async fn start(api: &bollard::Docker, name: &str) -> Result<(), Engin
     api.start_container(name, None::<StartContainerOptions>)
         .await
         .map_err(|error| fault(error, name))
+}
+
+/// What the engine knows of a container.
+pub(super) async fn inspect(
+    api: &bollard::Docker,
+    name: &str,
+) -> Result<ContainerInspectResponse, bollard::errors::Error> {
+    settled(|| api.inspect_container(name, None::<InspectContainerOptions>)).await
 }
 
 /// The loopback address behind each published port of an inspected holder.

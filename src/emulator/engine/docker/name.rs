@@ -76,10 +76,18 @@ impl Names {
     }
 }
 
-/// A list filter of the engine API: objects with all of these labels.
+/// A list filter of the engine API: objects of one state directory.
+///
+/// Only one label: of several, Docker wants all and Podman, for volumes, any (seen with 4.3). What
+/// is listed is therefore checked with [`carries`].
 pub(super) fn filter(labels: &HashMap<String, String>) -> HashMap<String, Vec<String>> {
-    let terms = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
-    HashMap::from([("label".to_owned(), terms)])
+    let home = labels.get(HOME).map(|home| format!("{HOME}={home}"));
+    HashMap::from([("label".to_owned(), home.into_iter().collect())])
+}
+
+/// Whether an object with the labels `found` has all of `wanted`.
+pub(super) fn carries(found: &HashMap<String, String>, wanted: &HashMap<String, String>) -> bool {
+    wanted.iter().all(|(key, value)| found.get(key) == Some(value))
 }
 
 /// 16 hexadecimal digits of the parts' digest; lengths are hashed too, so that no two lists of

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bollard::models;
-use bollard::query_parameters::{InspectContainerOptions, WaitContainerOptions};
+use bollard::query_parameters::WaitContainerOptions;
 use chrono::{DateTime, Utc};
 use futures::StreamExt as _;
 use serde::{Deserialize, Serialize};
@@ -169,18 +169,11 @@ impl Backoff {
 }
 
 /// Waits until a container does not run, and returns its state; `None` where it is gone.
-pub(super) async fn ended(
-    api: &bollard::Docker,
-    container: &str,
-) -> Option<models::ContainerState> {
+pub(super) async fn ended(api: &bollard::Docker, name: &str) -> Option<models::ContainerState> {
     loop {
         // Only a hint that it is worth looking: the answer may be lost or come late.
-        api.wait_container(container, None::<WaitContainerOptions>).count().await;
-        let inspected = api
-            .inspect_container(container, None::<InspectContainerOptions>)
-            .await
-            .map_err(|error| fault(error, container));
-        match inspected {
+        api.wait_container(name, None::<WaitContainerOptions>).count().await;
+        match container::inspect(api, name).await.map_err(|error| fault(error, name)) {
             Ok(inspected) => {
                 let state = inspected.state.unwrap_or_default();
                 if state.running != Some(true) {
@@ -188,7 +181,7 @@ pub(super) async fn ended(
                 }
             }
             Err(EngineError::NotFound(_)) => return None,
-            Err(error) => tracing::debug!(container, %error, "cannot inspect"),
+            Err(error) => tracing::debug!(container = name, %error, "cannot inspect"),
         }
         tokio::time::sleep(RETRY).await;
     }
