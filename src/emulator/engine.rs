@@ -35,7 +35,8 @@ pub trait Engine: Send + Sync {
         tail: Option<usize>,
         timestamps: bool,
     ) -> Result<String, EngineError>;
-    /// Starts one process without arguments in a container, on a pseudo-terminal.
+    /// Starts one process without arguments in a container, on a pseudo-terminal. One that cannot be
+    /// started shows why in the session, and the session ends.
     async fn exec(
         &self,
         group: &str,
@@ -208,7 +209,7 @@ pub enum EngineError {
         /// The engine's words.
         problem: String,
     },
-    /// No such group, container or command.
+    /// No such group or container.
     #[error("{0} not found")]
     NotFound(String),
     /// Anything else that the engine refused.

@@ -346,9 +346,7 @@ impl Engine for Docker {
         let created = self.api.create_exec(&name, options).await;
         let id = created.map_err(|error| fault_of_container(error, container))?.id;
         let version = self.api.client_version().to_string();
-        let stream = terminal::open(&self.socket, &version, &id)
-            .await
-            .map_err(|error| terminal::fault(&error, command))?;
+        let stream = terminal::open(&self.socket, &version, &id).await?;
         let size =
             ResizeExecOptionsBuilder::default().h(size.rows.into()).w(size.cols.into()).build();
         if let Err(error) = self.api.resize_exec(&id, size).await {

@@ -16,11 +16,28 @@ use super::EngineError;
 /// Longest response header that is accepted, and longest error text that is shown.
 const LIMIT: usize = 16 * 1024;
 
-/// Starts the exec `id` with a terminal and returns its stream.
-///
-/// # Errors
-/// `Other` with the engine's words where it refuses; else those of the socket.
-pub(super) async fn open(socket: &Path, version: &str, id: &str) -> io::Result<UnixStream> {
+/// Starts the exec `id` with a terminal and returns its stream. A command that cannot be started
+/// shows there: both engines switch to the stream first, and then write the error into it.
+pub(super) async fn open(
+    socket: &Path,
+    version: &str,
+    id: &str,
+) -> Result<UnixStream, EngineError> {
+    let mut stream = start(socket, version, id).await.map_err(unreachable)?;
+    let header = read_header(&mut stream).await.map_err(unreachable)?;
+    // Old engines answer 200 and upgrade all the same.
+    match header.split(' ').nth(1) {
+        Some("101" | "200") => Ok(stream),
+        _ => Err(EngineError::Refused(refusal(&mut stream, &header).await)),
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+fn unreachable(error: io::Error) -> EngineError {
+    EngineError::Unreachable(error.to_string())
+}
+
+async fn start(socket: &Path, version: &str, id: &str) -> io::Result<UnixStream> {
     let mut stream = UnixStream::connect(socket).await?;
     let body = r#"{"Detach":false,"Tty":true}"#;
     let request = format!(
@@ -30,29 +47,7 @@ pub(super) async fn open(socket: &Path, version: &str, id: &str) -> io::Result<U
         body.len()
     );
     stream.write_all(request.as_bytes()).await?;
-    let header = read_header(&mut stream).await?;
-    // Old engines answer 200 and upgrade all the same.
-    match header.split(' ').nth(1) {
-        Some("101" | "200") => Ok(stream),
-        _ => Err(io::Error::other(refusal(&mut stream, &header).await)),
-    }
-}
-
-/// The engine's error for a failed [`open`] of `command`.
-pub(super) fn fault(error: &io::Error, command: &str) -> EngineError {
-    let text = error.to_string();
-    match error.kind() {
-        // The runtimes' words for an executable that is not in the container.
-        ErrorKind::Other
-            if ["not found", "no such file"]
-                .iter()
-                .any(|words| text.to_ascii_lowercase().contains(words)) =>
-        {
-            EngineError::NotFound(format!("command `{command}`"))
-        }
-        ErrorKind::Other => EngineError::Refused(text),
-        _ => EngineError::Unreachable(text),
-    }
+    Ok(stream)
 }
 
 /// Byte by byte: what follows the header belongs to the session.
