@@ -93,6 +93,18 @@ async fn state_when(
     panic!("{container}: {:?}\n{logs:?}", engine.inspect(group).await);
 }
 
+/// Polls until a container has printed a text; gives up as [`state_when`] does.
+async fn logs_when(engine: &Docker, group: &str, container: &str, text: &str) -> String {
+    for _ in 0..1200 {
+        let logs = engine.logs(group, container, None, false).await.unwrap();
+        if logs.contains(text) {
+            return logs;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("{container} never printed {text:?}: {:?}", engine.inspect(group).await);
+}
+
 /// What a container printed, once it has ended.
 async fn output(engine: &Docker, group: &str, container: &str) -> String {
     state_when(engine, group, container, |s| !s.running && s.exit_code.is_some()).await;
@@ -158,25 +170,14 @@ async fn an_empty_dir_outlives_a_crash_but_not_the_group() {
         run.restart = RestartPolicy::OnFailure;
         run.volumes = ["data", "hidden"].map(|v| (v.to_owned(), VolumeRun::EmptyDir)).into();
         engine.start("g", &run).await.unwrap();
-        state_when(&engine, "g", "writer", |s| s.running).await;
-        let shown = loop {
-            let shown = engine.logs("g", "writer", None, false).await.unwrap();
-            if shown.contains("tmpfs") {
-                break shown;
-            }
-        };
+        let shown = logs_when(&engine, "g", "writer", "tmpfs").await;
         assert_eq!(shown, "1\ntmpfs\n");
         engine.kill("g", "writer").await.unwrap();
         // The reader sees the second line, so it is the same volume and the first line is there.
         let reader = state_when(&engine, "g", "reader", |s| s.exit_code.is_some()).await;
         assert_eq!(reader.exit_code, Some(0));
         engine.start("g", &run).await.unwrap();
-        let again = loop {
-            let shown = engine.logs("g", "writer", None, false).await.unwrap();
-            if shown.contains("tmpfs") {
-                break shown;
-            }
-        };
+        let again = logs_when(&engine, "g", "writer", "tmpfs").await;
         assert_eq!(again, "1\ntmpfs\n");
     })
     .await;
