@@ -5,7 +5,10 @@ use std::net::{IpAddr, SocketAddr};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncWrite};
+
+pub mod docker;
 
 /// The engine of local Azure: what the ARM model asks of whatever runs containers.
 ///
@@ -32,7 +35,8 @@ pub trait Engine: Send + Sync {
         tail: Option<usize>,
         timestamps: bool,
     ) -> Result<String, EngineError>;
-    /// Starts one process without arguments in a container, on a pseudo-terminal.
+    /// Starts one process without arguments in a container, on a pseudo-terminal. One that cannot be
+    /// started shows why in the session, and the session ends.
     async fn exec(
         &self,
         group: &str,
@@ -125,7 +129,7 @@ pub enum VolumeRun {
 }
 
 /// A probe of a container.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct ProbeRun {
     /// What is done.
     pub action: ProbeAction,
@@ -142,7 +146,7 @@ pub struct ProbeRun {
 }
 
 /// What a probe does.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub enum ProbeAction {
     /// Runs a command in the container; exit code 0 is success.
     Exec(Vec<String>),
@@ -156,7 +160,7 @@ pub enum ProbeAction {
 }
 
 /// When a container that ended is started again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub enum RestartPolicy {
     /// Always.
     Always,
@@ -205,7 +209,7 @@ pub enum EngineError {
         /// The engine's words.
         problem: String,
     },
-    /// No such group, container or command.
+    /// No such group or container.
     #[error("{0} not found")]
     NotFound(String),
     /// Anything else that the engine refused.

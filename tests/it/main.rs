@@ -1,12 +1,16 @@
 //! Integration tests, one binary: building and linking it once is cheaper than one per file.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "helpers outside #[test] functions are not covered by allow-unwrap-in-tests"
-)]
+//!
+//! The modules are marked as test code, so that clippy's leave for tests covers their helpers too.
 
+#[cfg(test)]
+mod engine;
+#[cfg(test)]
 mod http;
+#[cfg(test)]
 mod pki;
+#[cfg(test)]
 mod probe;
+#[cfg(test)]
+mod proxy;
+#[cfg(test)]
 mod sidecar;

@@ -31,14 +31,14 @@ fn constraints(domains: &[&str], ip_addresses: bool) -> Constraints {
 }
 
 /// A root of ten days.
-pub fn root(constraints: Constraints) -> Pair {
+pub(crate) fn root(constraints: Constraints) -> Pair {
     let common_name = "aci-operator test (0b51c0de)".to_owned();
     let request = RootRequest { common_name, constraints, now: now(), life: DAY * 10 };
     LocalAuthority.root(&request).unwrap()
 }
 
 /// A leaf of one day; names that are addresses become addresses.
-pub fn leaf(root: &Pair, names: &[&str]) -> Pair {
+pub(crate) fn leaf(root: &Pair, names: &[&str]) -> Pair {
     leaf_at(root, names, KeyAlgorithm::EcdsaP256, now(), DAY)
 }
 

@@ -96,7 +96,7 @@ async fn faults_tell_what_is_wrong() {
     let bad = probe.served(address, "not a name").await.unwrap_err();
     assert!(matches!(bad, Fault::Refused { .. }), "{bad:?}");
 
-    let (hung_up, _) = tokio::join!(probe.served(address, "a.b"), async {
+    let (hung_up, ()) = tokio::join!(probe.served(address, "a.b"), async {
         drop(listener.accept().await);
     });
     assert!(matches!(hung_up, Err(Fault::Failing { .. })), "{hung_up:?}");
