@@ -1,5 +1,4 @@
 //! The composed sidecar as a real container: real nginx, real shell, real terminal.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "so a test fails")]
 #![expect(clippy::print_stderr, reason = "figures for who runs a test by hand")]
 
 mod client;
