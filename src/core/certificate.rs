@@ -15,7 +15,7 @@ mod facts;
 mod policy;
 mod provided;
 
-pub use facts::{LeafFacts, Unreadable, fingerprint, hex, key_matches};
+pub use facts::{LeafFacts, Unreadable, fingerprint, hex, key_algorithm, key_matches};
 pub use policy::{Desired, Observed, Policy, Violation, renewal_time, violation};
 pub use provided::{Check, CheckFailed, check_provided, check_root};
 

@@ -8,9 +8,11 @@ use aws_lc_rs::digest::{SHA256, digest};
 use chrono::{DateTime, Utc};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use x509_parser::oid_registry::OID_EC_P256;
 use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
+use x509_parser::public_key::PublicKey;
 
-use super::{Names, Pair};
+use super::{KeyAlgorithm, Names, Pair};
 use crate::core::issuer::Constraints;
 
 /// What of a certificate decides anything.
@@ -113,6 +115,24 @@ pub fn key_matches(pair: &Pair) -> Result<bool, Unreadable> {
         Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::KeyMismatch)) => Ok(false),
         Err(e) => Err(Unreadable(format!("the key cannot be compared with the chain: {e}"))),
     }
+}
+
+/// Algorithm of the key of the first certificate of the chain; `None` for one that is never wanted.
+///
+/// # Errors
+/// A chain that cannot be read.
+pub fn key_algorithm(pair: &Pair) -> Result<Option<KeyAlgorithm>, Unreadable> {
+    let der = CertificateDer::from_pem_slice(pair.chain_pem.as_bytes())
+        .map_err(|e| Unreadable(format!("the chain is not PEM: {e}")))?;
+    let (_, certificate) = X509Certificate::from_der(&der)
+        .map_err(|e| Unreadable(format!("not a certificate: {e}")))?;
+    let key = certificate.public_key();
+    let curve = key.algorithm.parameters.as_ref().and_then(|parameters| parameters.as_oid().ok());
+    Ok(match key.parsed() {
+        Ok(PublicKey::EC(_)) if curve == Some(OID_EC_P256) => Some(KeyAlgorithm::EcdsaP256),
+        Ok(PublicKey::RSA(key)) if key.key_size() == 2048 => Some(KeyAlgorithm::Rsa2048),
+        _ => None,
+    })
 }
 
 fn names(certificate: &X509Certificate<'_>) -> Names {
