@@ -1,1 +1,3 @@
 //! Composition root: adapters, sources, servers, shutdown.
+
+pub mod trust;

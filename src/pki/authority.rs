@@ -12,7 +12,7 @@ use rcgen::{
 
 use crate::core::certificate::{KeyAlgorithm, LeafFacts, LeafRequest, Pair, RootRequest};
 use crate::core::issuer::Constraints;
-use crate::core::{Fault, Secret};
+use crate::core::{Fault, Secret, names};
 use crate::ports::Authority;
 
 /// What faults say.
@@ -39,7 +39,7 @@ impl Authority for LocalAuthority {
         params.distinguished_name.push(DnType::CommonName, request.common_name.as_str());
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        params.name_constraints = Some(name_constraints(&request.constraints));
+        params.name_constraints = Some(name_constraints(&request.constraints)?);
         let certificate = params.self_signed(&key).map_err(|e| refused(&e))?;
         Ok(pair(&certificate.pem(), &key, request.now))
     }
@@ -93,9 +93,17 @@ fn end(now: DateTime<Utc>, life: Duration) -> Result<DateTime<Utc>, Fault> {
     now.checked_add_signed(life).ok_or_else(|| refused(&"the life is too long"))
 }
 
-fn name_constraints(constraints: &Constraints) -> NameConstraints {
-    let mut permitted_subtrees: Vec<_> =
-        constraints.domain_subtrees().into_iter().map(GeneralSubtree::DnsName).collect();
+fn name_constraints(constraints: &Constraints) -> Result<NameConstraints, Fault> {
+    let mut permitted_subtrees = Vec::new();
+    for domain in constraints.domain_subtrees() {
+        // The encoder panics on what is not ASCII; a wildcard there means nothing.
+        let name = names::dns_name(&domain)
+            .map_err(|problem| refused(&format!("the domain `{domain}` {problem}")))?;
+        if name.starts_with('*') {
+            return Err(refused(&format!("the domain `{domain}` must not be a wildcard")));
+        }
+        permitted_subtrees.push(GeneralSubtree::DnsName(name));
+    }
     if !constraints.ip_addresses {
         for (loopback, prefix) in
             [(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 0)), 8), (IpAddr::V6(Ipv6Addr::LOCALHOST), 128)]
@@ -104,7 +112,7 @@ fn name_constraints(constraints: &Constraints) -> NameConstraints {
             permitted_subtrees.push(GeneralSubtree::IpAddress(subnet));
         }
     }
-    NameConstraints { permitted_subtrees, excluded_subtrees: Vec::new() }
+    Ok(NameConstraints { permitted_subtrees, excluded_subtrees: Vec::new() })
 }
 
 fn alternative_names(request: &LeafRequest) -> Result<Vec<SanType>, Fault> {

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::monitor::Endpoint;
 use super::{Ctx, Kind, Resolved};
 use crate::api::ContainerGroup;
-use crate::core::certificate::{self, LeafFacts, Pair, key_matches};
+use crate::core::certificate::{self, LeafFacts, Pair};
 use crate::core::container_group::{
     Decision, Desired, Effect, Group, GroupId, Memory, Observed, Pending, Served, Step, StoredLeaf,
     plan, settle, sidecar_start,
@@ -163,20 +163,10 @@ fn owner(entry: &Entry, ctx: &Ctx) -> String {
 }
 
 fn stored_leaf(pair: Pair) -> Result<StoredLeaf, Fault> {
-    let unreadable = |problem: certificate::Unreadable| Fault::Store {
+    let facts = certificate::Observed::of(&pair).map_err(|problem| Fault::Store {
         what: "stored leaf".to_owned(),
         problem: problem.to_string(),
-    };
-    let facts = LeafFacts::from_pem(&pair.chain_pem).map_err(unreadable)?;
-    let leaf = facts
-        .into_iter()
-        .next()
-        .ok_or_else(|| unreadable(certificate::Unreadable("the chain is empty".to_owned())))?;
-    let facts = certificate::Observed {
-        key_matches: key_matches(&pair).map_err(unreadable)?,
-        issued: DateTime::from_timestamp(pair.generation, 0).unwrap_or(leaf.not_before),
-        leaf,
-    };
+    })?;
     Ok(StoredLeaf { pair, facts })
 }
 

@@ -14,3 +14,5 @@ mod probe;
 mod proxy;
 #[cfg(test)]
 mod sidecar;
+#[cfg(test)]
+mod trust;

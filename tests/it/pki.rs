@@ -11,8 +11,8 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use aci_operator::core::Secret;
 use aci_operator::core::certificate::{
-    Check, KeyAlgorithm, LeafFacts, LeafRequest, Names, Pair, RootRequest, check_provided,
-    check_root, key_matches,
+    Check, Desired, KeyAlgorithm, LeafFacts, LeafRequest, Names, Observed, Pair, RootRequest,
+    check_provided, check_root, key_matches, violation,
 };
 use aci_operator::core::issuer::Constraints;
 use aci_operator::pki::LocalAuthority;
@@ -155,6 +155,7 @@ async fn a_leaf_of_either_algorithm_serves_all_its_names() {
             openssl_verify(&root, &leaf, name).unwrap();
         }
         assert!(handshake(&root, &leaf, "a.b.mon-dns.com").await.is_err());
+        assert_eq!(Observed::of(&leaf).unwrap().leaf.algorithm, Some(algorithm));
         let dir = tempfile::tempdir().unwrap();
         let text = openssl(dir.path(), &leaf.chain_pem, &["x509", "-noout", "-text"]);
         let bits = if algorithm == KeyAlgorithm::Rsa2048 { "(2048 bit)" } else { "P-256" };
@@ -205,6 +206,42 @@ fn constraints_are_read_back() {
     }
 }
 
+/// What the authority makes is what the policy finds as wanted.
+#[test]
+fn a_new_leaf_satisfies_the_policy() {
+    let root = root(constraints(&["mon-dns.com"], true));
+    let leaf = leaf(&root, &["mon-dns.com", "localhost", "127.0.0.1"]);
+    let mut desired = Desired {
+        names: names(&["mon-dns.com", "localhost", "127.0.0.1"]),
+        issuer_key: check_root(&root, now()).unwrap().subject_key,
+        algorithm: KeyAlgorithm::EcdsaP256,
+        life: DAY,
+        uid: "0b51".to_owned(),
+        renew_requested: None,
+    };
+    let observed = Observed::of(&leaf).unwrap();
+    assert_eq!(violation(&desired, Some(&observed), now()), None);
+    desired.issuer_key =
+        check_root(&self::root(Constraints::default()), now()).unwrap().subject_key;
+    assert!(violation(&desired, Some(&observed), now()).unwrap().message.contains("another root"));
+    let mixed = Pair { key_pem: root.key_pem, ..leaf };
+    assert!(!Observed::of(&mixed).unwrap().key_matches);
+}
+
+#[test]
+fn what_is_no_domain_is_refused() {
+    for domain in ["münchen.de", "a b", "10.0.0.0", "https://a.b", "*.a.b"] {
+        let request = RootRequest {
+            common_name: "test".to_owned(),
+            constraints: constraints(&[domain], true),
+            now: now(),
+            life: DAY,
+        };
+        let fault = LocalAuthority.root(&request).unwrap_err();
+        assert!(fault.to_string().contains(domain), "{fault}");
+    }
+}
+
 #[test]
 fn a_leaf_is_backdated_and_never_outlives_its_root() {
     let root = root(constraints(&[], true));
@@ -247,8 +284,6 @@ impl Own {
         let dir = tempfile::tempdir().unwrap();
         let script = r"
             set -e
-            req() { openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 5 \
-                    -keyout $1.key -out $1.crt -subj /CN=$1 -config /dev/null $2; }
             signed() { openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
                        -keyout $1.key -out $1.csr -subj /CN=$1 -config empty
                        openssl x509 -req -in $1.csr -CA $2.crt -CAkey $2.key -CAcreateserial \
@@ -288,6 +323,7 @@ fn each_check_of_a_provided_pair() {
         check_provided(&chain, key, &wanted, at).unwrap();
     }
 
+    let namesake = format!("{leaf}{}", Own::make().intermediate);
     let pem = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     let other_key = self::root(constraints(&[], true)).key_pem;
     let junk = Secret::new("hunter2");
@@ -301,6 +337,7 @@ fn each_check_of_a_provided_pair() {
         (&good, key, &wanted, early, Check::NotYetValid, "CN=leaf"),
         (&good, key, &wanted, late, Check::NotExpired, "CN=leaf"),
         (&format!("{leaf}{root}{intermediate}"), key, &wanted, at, Check::Order, "CN=leaf"),
+        (&namesake, key, &wanted, at, Check::Order, "not signed by"),
         (&format!("{leaf}{leaf}"), key, &wanted, at, Check::Order, "no authority"),
         (&good, key, &other, at, Check::NamesCovered, "a.b.mon-dns.com, 20.50.60.70"),
     ] {

@@ -3,11 +3,12 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use rustls::version::{TLS12, TLS13};
+use rustls::{ServerConfig, SupportedProtocolVersion};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
@@ -42,10 +43,15 @@ fn certified(chain_of: &Pair, key_of: &Pair) -> Arc<CertifiedKey> {
     Arc::new(CertifiedKey::new(chain, key))
 }
 
-async fn listen(pair: Arc<CertifiedKey>) -> (SocketAddr, Arc<Endpoint>, JoinSet<()>) {
+async fn listen(
+    pair: Arc<CertifiedKey>,
+    version: &'static SupportedProtocolVersion,
+) -> (SocketAddr, Arc<Endpoint>, JoinSet<()>) {
     tls::install_provider();
     let endpoint = Arc::new(Endpoint { pair: Mutex::new(pair), seen: Mutex::default() });
-    let config = ServerConfig::builder().with_no_client_auth().with_cert_resolver(endpoint.clone());
+    let config = ServerConfig::builder_with_protocol_versions(&[version])
+        .with_no_client_auth()
+        .with_cert_resolver(endpoint.clone());
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -68,23 +74,26 @@ async fn what_is_served_now_is_seen() {
     let mut first = pki::leaf(&root, &["mon-dns.com"]);
     first.chain_pem.push_str(&root.chain_pem);
     let second = pki::leaf(&root, &["other.org"]);
-    let (address, endpoint, _tasks) = listen(certified(&first, &first)).await;
-    let probe = TlsProbe::new();
-    assert_eq!(probe.served(address, "mon-dns.com").await.unwrap(), ders(&first));
-    *endpoint.pair.lock().unwrap() = certified(&second, &second);
-    assert_eq!(probe.served(address, "mon-dns.com").await.unwrap(), ders(&second));
-    assert_eq!(probe.served(address, "127.0.0.1").await.unwrap(), ders(&second));
-    let name = Some("mon-dns.com".to_owned());
-    assert_eq!(*endpoint.seen.lock().unwrap(), [name.clone(), name, None]);
+    for version in [&TLS12, &TLS13] {
+        let (address, endpoint, _tasks) = listen(certified(&first, &first), version).await;
+        let probe = TlsProbe::new();
+        assert_eq!(probe.served(address, "mon-dns.com").await.unwrap(), ders(&first));
+        *endpoint.pair.lock().unwrap() = certified(&second, &second);
+        assert_eq!(probe.served(address, "mon-dns.com").await.unwrap(), ders(&second));
+        assert_eq!(probe.served(address, "127.0.0.1").await.unwrap(), ders(&second));
+        let name = Some("mon-dns.com".to_owned());
+        assert_eq!(*endpoint.seen.lock().unwrap(), [name.clone(), name, None]);
+    }
 }
 
 #[tokio::test]
 async fn a_peer_without_the_key_proves_nothing() {
     let root = pki::root(Constraints::default());
     let (chain, other) = (pki::leaf(&root, &["a.b"]), pki::leaf(&root, &["a.b"]));
-    let (address, _endpoint, _tasks) = listen(certified(&chain, &other)).await;
+    let (address, _endpoint, _tasks) = listen(certified(&chain, &other), &TLS13).await;
     let fault = TlsProbe::new().served(address, "a.b").await.unwrap_err();
-    assert!(matches!(fault, Fault::Failing { .. }), "{fault:?}");
+    assert!(matches!(&fault, Fault::Failing { .. }), "{fault:?}");
+    assert!(fault.to_string().contains("BadSignature"), "{fault}");
 }
 
 #[tokio::test]

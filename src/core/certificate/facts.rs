@@ -8,6 +8,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use chrono::{DateTime, Utc};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use x509_parser::oid_registry::OID_EC_P256;
 use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 use x509_parser::public_key::PublicKey;
 
@@ -120,8 +121,10 @@ pub fn key_matches(pair: &Pair) -> Result<bool, Unreadable> {
 }
 
 fn algorithm(certificate: &X509Certificate<'_>) -> Option<KeyAlgorithm> {
-    match certificate.public_key().parsed() {
-        Ok(PublicKey::EC(point)) if point.key_size() == 256 => Some(KeyAlgorithm::EcdsaP256),
+    let key = certificate.public_key();
+    let curve = key.algorithm.parameters.as_ref().and_then(|parameters| parameters.as_oid().ok());
+    match key.parsed() {
+        Ok(PublicKey::EC(_)) if curve == Some(OID_EC_P256) => Some(KeyAlgorithm::EcdsaP256),
         Ok(PublicKey::RSA(key)) if key.key_size() == 2048 => Some(KeyAlgorithm::Rsa2048),
         _ => None,
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws_lc_rs::digest::{SHA256, digest};
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{KeyAlgorithm, LeafFacts, Names};
+use super::{KeyAlgorithm, LeafFacts, Names, Pair, Unreadable, key_matches};
 
 /// The leaf that is wanted.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -33,6 +33,19 @@ pub struct Observed {
     pub key_matches: bool,
     /// When it was issued.
     pub issued: DateTime<Utc>,
+}
+
+impl Observed {
+    /// What the pair is.
+    ///
+    /// # Errors
+    /// A chain or a key that cannot be read.
+    pub fn of(pair: &Pair) -> Result<Self, Unreadable> {
+        let leaf = LeafFacts::from_pem(&pair.chain_pem)?.swap_remove(0);
+        let issued = DateTime::from_timestamp(pair.generation, 0).unwrap_or(leaf.not_before);
+        let key_matches = key_matches(pair)?;
+        Ok(Self { leaf, key_matches, issued })
+    }
 }
 
 /// Why a leaf must be replaced.
