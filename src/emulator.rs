@@ -3,3 +3,5 @@
 //! It shares no wire type with [`crate::azure`], or a wrong spelling would agree with itself.
 
 pub mod engine;
+pub mod faults;
+pub mod model;
