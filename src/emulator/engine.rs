@@ -7,6 +7,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+pub mod none;
+
 /// The engine of local Azure: what the ARM model asks of whatever runs containers.
 ///
 /// A group is named by an opaque key that is unique within one local Azure; every engine object

@@ -1,1 +1,3 @@
 //! Integration tests, one binary: building and linking it once is cheaper than one per file.
+
+mod emulator;

@@ -29,6 +29,12 @@ impl Error {
         }
     }
 
+    /// The same, to be tried again after so many seconds.
+    #[must_use]
+    pub fn retry_after(self, seconds: u32) -> Self {
+        Self { retry_after: Some(seconds), ..self }
+    }
+
     /// The body on the wire.
     pub fn body(&self) -> Value {
         let mut error = json!({"code": self.code, "message": self.message});

@@ -224,7 +224,12 @@ impl Azure {
         group.runs().then(|| group.key.clone())
     }
 
-    /// Names of all groups, by resource group.
+    /// The engine's keys of all groups.
+    pub fn keys(&self) -> Vec<String> {
+        self.groups.values().map(|group| group.key.clone()).collect()
+    }
+
+    /// Resource group and name of all groups.
     pub fn names(&self) -> Vec<(String, String)> {
         self.groups.values().map(|g| (g.home.clone(), g.name.clone())).collect()
     }
