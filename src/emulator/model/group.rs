@@ -148,6 +148,8 @@ impl Group {
                 self.failure.clone_from(&transition.problem);
             }
             TransitionKind::Stop => {
+                self.stopped = true;
+                self.ip = None;
                 for state in self.containers.values_mut().filter(|state| state.running) {
                     state.running = false;
                     state.ready = false;

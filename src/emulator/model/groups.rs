@@ -158,11 +158,7 @@ impl Azure {
         self.advance(now);
         let id = self.find(resource_group, name)?;
         self.check_idle(&id)?;
-        if let Some(group) = self.groups.get_mut(&id)
-            && !group.stopped
-        {
-            group.stopped = true;
-            group.ip = None;
+        if self.groups.get(&id).is_some_and(|group| !group.stopped) {
             self.transit(now, &id, TransitionKind::Stop);
         }
         Ok(Reply::empty(204))
