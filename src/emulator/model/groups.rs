@@ -127,14 +127,14 @@ impl Azure {
         self.advance(now);
         let Ok(id) = self.find(resource_group, name) else { return Ok(Reply::empty(204)) };
         self.check_idle(&id)?;
-        let stopped = self.groups.get(&id).is_some_and(|group| !group.runs());
+        let runs = self.groups.get(&id).is_some_and(Group::runs);
+        let last_seen = self.view(now, &id, Detail::Resource).unwrap_or_default();
         self.interfere(now, Operation::Delete, &id, &mut Value::Null);
         let operation = self.begin_removal(now, &id);
-        if stopped {
-            let view = self.view(now, &id, Detail::Resource).unwrap_or_default();
-            return Ok(Reply::new(200, view));
+        if runs {
+            return Ok(Reply::empty(202).polled(Poll::Location(operation)));
         }
-        Ok(Reply::empty(202).polled(Poll::Location(operation)))
+        Ok(Reply::new(200, last_seen))
     }
 
     /// POST start: a stopped or terminated group runs again, on another address.

@@ -281,6 +281,14 @@ fn deletions() {
 
     bench.put(|_| ()).unwrap();
     bench.pass(5);
+    bench.azure.stop(bench.now, "rg", "web").unwrap();
+    bench.pass(5);
+    let reply = bench.azure.delete(bench.now, "rg", "web").unwrap();
+    assert_eq!((reply.status, &reply.body.unwrap()["name"]), (200, &json!("web")));
+    bench.pass(5);
+
+    bench.put(|_| ()).unwrap();
+    bench.pass(5);
     let reply = bench.azure.delete_resource_group(bench.now, "rg").unwrap();
     assert_eq!(bench.put(|_| ()).unwrap_err().code, "ResourceGroupBeingDeleted");
     bench.pass(5);
