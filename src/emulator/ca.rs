@@ -107,6 +107,14 @@ fn text(path: &Path) -> io::Result<Option<String>> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use rustls::RootCertStore;
+    use rustls::client::WebPkiServerVerifier;
+    use rustls::client::danger::ServerCertVerifier as _;
+    use rustls::pki_types::UnixTime;
+
     use super::*;
     use crate::tls;
 
@@ -123,18 +131,12 @@ mod tests {
         tls::server_config(chain.as_bytes(), key.as_bytes()).unwrap();
         let leaf = tls::certificates(chain.as_bytes()).unwrap().remove(0);
         let root = tls::certificates(first.root_pem.as_bytes()).unwrap();
-        let verifier = rustls::client::WebPkiServerVerifier::builder(std::sync::Arc::new({
-            let mut roots = rustls::RootCertStore::empty();
-            roots.add_parsable_certificates(root);
-            roots
-        }))
-        .build()
-        .unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(root);
+        let verifier = WebPkiServerVerifier::builder(Arc::new(roots)).build().unwrap();
+        let at = Duration::from_millis(u64::try_from(now.timestamp_millis()).unwrap());
         for name in ["localhost", "127.0.0.1", "::1"] {
-            use rustls::client::danger::ServerCertVerifier as _;
-            let at = rustls::pki_types::UnixTime::since_unix_epoch(std::time::Duration::from_secs(
-                1_800_000_000,
-            ));
+            let at = UnixTime::since_unix_epoch(at);
             let name = name.try_into().unwrap();
             verifier.verify_server_cert(&leaf, &[], &name, &[], at).unwrap();
         }

@@ -1,3 +1,4 @@
 //! Integration tests, one binary: building and linking it once is cheaper than one per file.
 
+#[cfg(test)]
 mod emulator;

@@ -59,7 +59,7 @@ mod tests {
     #[test]
     fn a_bucket_empties_and_refills() {
         let limits = Limits::default();
-        let at = |seconds| DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap();
+        let at = |seconds: i64| DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap();
         let left = (0..300).map(|_| limits.take(&Method::GET, at(0)).count).last();
         assert_eq!(left, Some(0));
         assert_eq!(limits.take(&Method::PUT, at(0)).count, 199);
