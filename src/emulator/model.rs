@@ -177,6 +177,14 @@ impl Azure {
         serde_json::to_vec(self)
     }
 
+    /// Forgets every resource group, container group and fault. Identifiers and addresses go on, so
+    /// that nothing new is taken for something old.
+    pub fn wipe(&mut self) {
+        let new = Self::new(self.settings.clone());
+        let (serial, addresses) = (self.serial, self.addresses);
+        *self = Self { serial, addresses, ..new };
+    }
+
     /// The fixed facts.
     pub fn settings(&self) -> &Settings {
         &self.settings

@@ -80,7 +80,7 @@ impl World {
     pub(super) async fn reset(self: &Arc<Self>) -> Result<(), EngineError> {
         let groups = self.with(|azure, _| {
             let keys = azure.keys();
-            *azure = Azure::new(azure.settings().clone());
+            azure.wipe();
             keys
         });
         for group in groups {
@@ -106,11 +106,13 @@ impl World {
         match work {
             Work::Start { group, operation, run } => {
                 let outcome = self.start(&group, &run).await;
-                self.with(|azure, now| azure.report(now, &group, &operation, outcome));
+                let known = self.with(|azure, now| azure.report(now, &group, &operation, outcome));
+                if !known && let Err(error) = self.remove(&group).await {
+                    tracing::warn!(group, %error, "cannot remove a group that was reset meanwhile");
+                }
             }
             Work::Remove { group, operation } => {
-                self.publish.remove(&group).await;
-                let removed = self.engine.remove(&group).await;
+                let removed = self.remove(&group).await;
                 let outcome = removed.map(|()| BTreeMap::new()).map_err(|error| problem(&error));
                 self.with(|azure, now| azure.report(now, &group, &operation, outcome));
             }
@@ -130,6 +132,11 @@ impl World {
                 }
             }
         }
+    }
+
+    async fn remove(&self, group: &str) -> Result<(), EngineError> {
+        self.publish.remove(group).await;
+        self.engine.remove(group).await
     }
 
     async fn start(

@@ -19,20 +19,20 @@ pub struct Running {
 
 impl Azure {
     /// Takes in what the engine did about one [`Work::Start`] or [`Work::Remove`]: the state of each
-    /// container, or why it could not be done. A report on an operation that is over is ignored.
+    /// container, or why it could not be done. A report on an operation that is over is ignored;
+    /// `false` where there is no such group any more.
     pub fn report(
         &mut self,
         now: Now,
         group: &str,
         operation: &str,
         outcome: Result<BTreeMap<String, ContainerState>, Problem>,
-    ) {
-        let Some(group) = self.groups.values_mut().find(|stored| stored.key == group) else {
-            return;
-        };
-        let Some(transition) = &mut group.transition else { return };
+    ) -> bool {
+        let found = self.groups.values_mut().find(|stored| stored.key == group);
+        let Some(group) = found else { return false };
+        let Some(transition) = &mut group.transition else { return true };
         if transition.operation != operation || transition.reported.is_some() {
-            return;
+            return true;
         }
         transition.reported = Some(now);
         match outcome {
@@ -45,11 +45,14 @@ impl Azure {
                 }
             }
             Err(problem) => {
+                // What ran before was removed first.
+                group.containers.clear();
                 group.events.add(now, "", "Failed", problem.message.clone(), true);
                 transition.problem = Some(problem);
             }
         }
         self.advance(now);
+        true
     }
 
     /// Takes in the state of each container of a running group.

@@ -149,6 +149,8 @@ fn a_failed_start_is_shown_and_can_be_repaired() {
     bench.pass(5);
     let shown = bench.get();
     assert_eq!(state(&shown), ("Failed", "Failed"));
+    let view = &shown["properties"]["containers"][0]["properties"]["instanceView"];
+    assert_eq!(view["currentState"]["state"], "Waiting");
     assert_eq!(shown["properties"]["instanceView"]["events"][0]["message"], "no nginx");
     let poll = bench.azure.operation_status(bench.now, &id).unwrap().body.unwrap();
     assert_eq!(poll["error"]["code"], "InaccessibleImage");
@@ -396,6 +398,18 @@ fn a_restart_of_local_azure_forgets_nothing() {
     bench.azure.take_work();
     let view = |azure: &mut Azure| azure.list(bench.now, None, 0).unwrap();
     assert_eq!(view(&mut again), view(&mut bench.azure));
+}
+
+#[test]
+fn nothing_new_has_the_name_of_something_old() {
+    let mut bench = Bench::new();
+    bench.put(|_| ()).unwrap();
+    let old = bench.azure.keys();
+    bench.azure.wipe();
+    assert!(!bench.azure.report(bench.now, &old[0], "operation", Ok(BTreeMap::new())));
+    bench.azure.put_resource_group(bench.now, "rg", &json!({"location": "eastus"})).unwrap();
+    bench.put(|_| ()).unwrap();
+    assert_ne!(bench.azure.keys(), old);
 }
 
 #[test]
