@@ -2,5 +2,22 @@
 //!
 //! It shares no wire type with [`crate::azure`], or a wrong spelling would agree with itself.
 
+mod admin;
+mod arm;
+mod ca;
+mod client;
 pub mod engine;
+mod entra;
+pub mod faults;
+mod installation;
+pub mod model;
 pub mod proxy;
+mod publish;
+mod requests;
+mod server;
+mod world;
+
+pub use self::admin::{Injection, Status};
+pub use self::client::{Client, Endpoints, Error as ClientError, endpoints, environment};
+pub use self::publish::{Nowhere, Publish};
+pub use self::server::{Config, Error, serve};

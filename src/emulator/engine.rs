@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 pub mod docker;
+pub mod none;
 
 /// The engine of local Azure: what the ARM model asks of whatever runs containers.
 ///

@@ -10,11 +10,13 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
 
 use super::engine::Endpoints;
+use super::publish::Publish;
 
 /// Pause after a failed accept (out of file descriptors, say), so that the loop does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -36,7 +38,10 @@ impl Proxy {
     pub fn new() -> Self {
         Self::default()
     }
+}
 
+#[async_trait]
+impl Publish for Proxy {
     /// Makes `group` reachable at `ip`, on each port of `endpoints`, and nowhere else.
     ///
     /// Listeners that the group has on that address already stay, with their connections; new
@@ -45,7 +50,7 @@ impl Proxy {
     ///
     /// # Errors
     /// `InvalidInput` where `ip` is not a loopback address; else what `bind(2)` says.
-    pub async fn set(&self, group: &str, ip: IpAddr, endpoints: &Endpoints) -> io::Result<()> {
+    async fn set(&self, group: &str, ip: IpAddr, endpoints: &Endpoints) -> io::Result<()> {
         if !ip.is_loopback() {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
@@ -76,7 +81,7 @@ impl Proxy {
     }
 
     /// Closes the group's listeners and cuts its connections; none is success.
-    pub async fn remove(&self, group: &str) {
+    async fn remove(&self, group: &str) {
         close(self.groups.lock().await.remove(group)).await;
     }
 }

@@ -16,3 +16,6 @@ mod proxy;
 mod sidecar;
 #[cfg(test)]
 mod trust;
+
+#[cfg(test)]
+mod emulator;

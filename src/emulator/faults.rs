@@ -1,0 +1,255 @@
+//! Faults that local Azure injects on request: a pure list, taken from as requests come.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What a request is, for faults and for counting.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Operation {
+    /// PUT of a container group.
+    Put,
+    /// PATCH of a container group.
+    Patch,
+    /// GET of a container group.
+    Get,
+    /// LIST of container groups.
+    List,
+    /// DELETE of a container group.
+    Delete,
+    /// POST start.
+    Start,
+    /// POST stop.
+    Stop,
+    /// POST restart.
+    Restart,
+    /// GET logs.
+    Logs,
+    /// POST exec.
+    Exec,
+    /// GET of an operation's status or result.
+    Poll,
+    /// Anything on resource groups.
+    ResourceGroup,
+    /// Anything else that ARM answers.
+    Other,
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
+
+/// One injected fault.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Fault {
+    /// What happens.
+    #[serde(flatten)]
+    pub effect: Effect,
+    /// Only to this operation; none: to those that the effect names by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<Operation>,
+    /// Only to this container group, by name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// So many times; none: until cleared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub times: Option<u32>,
+}
+
+/// What a fault does.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(tag = "fault", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum Effect {
+    /// 429 with `Retry-After`.
+    Throttle {
+        /// Seconds in the header.
+        retry_after: u32,
+    },
+    /// 409 `ContainerGroupTransitioning`.
+    Conflict,
+    /// 500 `InternalServerError`.
+    Error,
+    /// The answer comes late.
+    Latency {
+        /// By so many milliseconds.
+        millis: u64,
+    },
+    /// The connection is dropped without an answer.
+    Reset,
+    /// POST exec answers, its WebSocket refuses the handshake.
+    ExecRefused,
+    /// The exec session is cut.
+    ExecDiesAfter {
+        /// After so many bytes of input.
+        bytes: u64,
+    },
+    /// A PUT's value at this path is not taken over.
+    IgnoreField {
+        /// Dotted path from the resource's top: `properties.containers.0.properties.image`.
+        path: String,
+    },
+    /// A PUT's value at this path is stored as another.
+    NormaliseField {
+        /// Dotted path, as above.
+        path: String,
+        /// The stored value.
+        value: serde_json::Value,
+    },
+    /// A policy adds this tag to every group that is written.
+    PolicyTag {
+        /// Name of the tag.
+        name: String,
+        /// Its value.
+        value: String,
+    },
+    /// For a while after a write, reads show what was there before it.
+    ReadsLag {
+        /// How long, in seconds.
+        seconds: u32,
+    },
+}
+
+impl Effect {
+    /// What the effect applies to where the fault does not say.
+    fn applies_to(&self, operation: Operation) -> bool {
+        use Operation::{Delete, Exec, Patch, Poll, Put, Restart, Start, Stop};
+        match self {
+            Self::Throttle { .. } | Self::Error | Self::Latency { .. } | Self::Reset => true,
+            Self::Conflict => matches!(operation, Put | Delete | Start | Stop | Restart),
+            Self::ExecRefused | Self::ExecDiesAfter { .. } => operation == Exec,
+            Self::IgnoreField { .. } | Self::NormaliseField { .. } => operation == Put,
+            Self::PolicyTag { .. } => matches!(operation, Put | Patch),
+            Self::ReadsLag { .. } => matches!(operation, Put | Patch | Delete) && operation != Poll,
+        }
+    }
+
+    /// Whether the effect replaces or delays the answer, rather than changing what is stored.
+    fn is_outward(&self) -> bool {
+        matches!(
+            self,
+            Self::Throttle { .. }
+                | Self::Conflict
+                | Self::Error
+                | Self::Latency { .. }
+                | Self::Reset
+        )
+    }
+}
+
+/// The list of injected faults, in the order in which they were given.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(transparent)]
+pub struct Faults(Vec<Fault>);
+
+impl Faults {
+    /// Adds a fault.
+    pub fn add(&mut self, fault: Fault) {
+        if fault.times != Some(0) {
+            self.0.push(fault);
+        }
+    }
+
+    /// Removes every fault.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// All of them.
+    pub fn list(&self) -> &[Fault] {
+        &self.0
+    }
+
+    /// What replaces or delays the answer to a request: at most one refusal, and all latencies
+    /// before it.
+    pub fn outward(&mut self, operation: Operation, group: Option<&str>) -> Vec<Effect> {
+        let mut refused = false;
+        self.take(operation, group, |effect| {
+            let wanted = effect.is_outward() && !refused;
+            refused |= wanted && !matches!(effect, Effect::Latency { .. });
+            wanted
+        })
+    }
+
+    /// What changes the meaning of a request that is served.
+    pub fn inward(&mut self, operation: Operation, group: Option<&str>) -> Vec<Effect> {
+        self.take(operation, group, |effect| !effect.is_outward())
+    }
+
+    fn take(
+        &mut self,
+        operation: Operation,
+        group: Option<&str>,
+        mut wanted: impl FnMut(&Effect) -> bool,
+    ) -> Vec<Effect> {
+        let mut taken = Vec::new();
+        for fault in &mut self.0 {
+            let here = match fault.operation {
+                Some(only) => only == operation,
+                None => fault.effect.applies_to(operation),
+            };
+            let meant = fault
+                .group
+                .as_deref()
+                .is_none_or(|only| group.is_some_and(|group| group.eq_ignore_ascii_case(only)));
+            if here && meant && wanted(&fault.effect) {
+                taken.push(fault.effect.clone());
+                if let Some(times) = &mut fault.times {
+                    *times -= 1;
+                }
+            }
+        }
+        self.0.retain(|fault| fault.times != Some(0));
+        taken
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn fault(value: serde_json::Value) -> Fault {
+        serde_json::from_value(value).unwrap()
+    }
+
+    #[test]
+    fn a_fault_with_a_count_is_used_up() {
+        let mut faults = Faults::default();
+        faults.add(fault(json!({"fault": "throttle", "retryAfter": 7, "times": 2})));
+        for expected in [1, 1, 0] {
+            assert_eq!(faults.outward(Operation::Get, None).len(), expected);
+        }
+        assert!(faults.list().is_empty());
+    }
+
+    #[test]
+    fn filters_hold() {
+        let mut faults = Faults::default();
+        faults.add(fault(json!({"fault": "error", "operation": "put", "group": "a"})));
+        faults.add(fault(json!({"fault": "exec-dies-after", "bytes": 9})));
+        for (operation, group, outward, inward) in [
+            (Operation::Put, Some("A"), 1, 0),
+            (Operation::Put, Some("b"), 0, 0),
+            (Operation::Get, Some("a"), 0, 0),
+            (Operation::Exec, Some("a"), 0, 1),
+        ] {
+            assert_eq!(faults.outward(operation, group).len(), outward);
+            assert_eq!(faults.inward(operation, group).len(), inward);
+        }
+    }
+
+    #[test]
+    fn one_refusal_is_spent_at_a_time() {
+        let mut faults = Faults::default();
+        faults.add(fault(json!({"fault": "latency", "millis": 1, "times": 1})));
+        faults.add(fault(json!({"fault": "reset", "times": 1})));
+        faults.add(fault(json!({"fault": "error", "times": 1})));
+        assert_eq!(faults.outward(Operation::Get, None).len(), 2);
+        assert_eq!(faults.outward(Operation::Get, None), [Effect::Error]);
+    }
+}

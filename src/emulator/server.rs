@@ -1,0 +1,254 @@
+//! Bringing a local Azure up on a directory, and down again.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum_server::Handle;
+use axum_server::tls_rustls::RustlsConfig;
+use chrono::{DateTime, Utc};
+use tokio::task::JoinSet;
+
+use super::admin::Admin;
+use super::arm::{Arm, Sessions, exec_routes};
+use super::ca::{self, Authority};
+use super::client::{self, BUNDLE, Endpoints};
+use super::engine::Engine;
+use super::entra::{self, Entra, identity_routes, routes as entra_routes};
+use super::installation::{Installation, Listeners};
+use super::model::{Azure, Settings};
+use super::publish::Publish;
+use super::requests::Requests;
+use super::world::World;
+use crate::{files, tls};
+
+/// How long open connections may finish after shutdown is asked for.
+const GRACE: Duration = Duration::from_secs(2);
+/// How often the federated token is written anew.
+const REFRESH: Duration = Duration::from_hours(1);
+
+/// What a local Azure is made of.
+pub struct Config {
+    /// Everything it keeps is here.
+    pub dir: PathBuf,
+    /// Where it listens; loopback only.
+    pub address: IpAddr,
+    /// Runs the containers.
+    pub engine: Arc<dyn Engine>,
+    /// Name of the engine, for people.
+    pub engine_name: String,
+    /// Publishes their ports.
+    pub publish: Arc<dyn Publish>,
+    /// The wall clock.
+    pub clock: fn() -> DateTime<Utc>,
+    /// The least time from a write to its end.
+    pub provisioning: Duration,
+    /// Container groups in one page of a LIST.
+    pub page: usize,
+}
+
+impl Config {
+    /// The usual configuration on a directory, listening on `127.0.0.1`.
+    pub fn new(
+        dir: PathBuf,
+        engine: Arc<dyn Engine>,
+        engine_name: &str,
+        publish: Arc<dyn Publish>,
+        clock: fn() -> DateTime<Utc>,
+    ) -> Self {
+        Self {
+            dir,
+            address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            engine,
+            engine_name: engine_name.to_owned(),
+            publish,
+            clock,
+            provisioning: Duration::from_millis(300),
+            page: 100,
+        }
+    }
+}
+
+/// Why a local Azure cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It would listen where others could reach it.
+    #[error("local Azure listens on loopback only, not on {0}")]
+    NotLoopback(IpAddr),
+    /// Another process has the directory.
+    #[error("a local Azure already runs in {0}")]
+    Running(PathBuf),
+    /// Files or listeners.
+    #[error("local Azure cannot use its files or ports: {0}")]
+    Io(#[from] io::Error),
+    /// The saved state.
+    #[error("the saved state cannot be read: {0}")]
+    State(#[from] serde_json::Error),
+    /// Its certificates.
+    #[error(transparent)]
+    Authority(#[from] ca::Error),
+    /// Its TLS set-up.
+    #[error(transparent)]
+    Tls(#[from] tls::Error),
+    /// Its token keys.
+    #[error(transparent)]
+    Keys(#[from] entra::Error),
+}
+
+/// Runs a local Azure on `config.dir` until `shutdown` completes. `endpoints.json` appears there when
+/// it is ready, and goes with it; containers keep running.
+pub async fn serve(config: Config, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
+    if !config.address.is_loopback() {
+        return Err(Error::NotLoopback(config.address));
+    }
+    let dir = &config.dir;
+    files::create_dir(dir)?;
+    let lock = files::Lock::try_take(&dir.join("lock"))?;
+    let _lock = lock.ok_or_else(|| Error::Running(dir.clone()))?;
+    tls::install_provider();
+
+    let mut facts = Installation::open(dir)?;
+    let listeners = facts.bind(dir, config.address)?;
+    let authority = Authority::open(dir, (config.clock)())?;
+    files::write(&dir.join(BUNDLE), authority.bundle().as_bytes())?;
+    let entra = Arc::new(Entra::open(dir, facts.clone(), config.clock)?);
+    let world = open_world(&config, &facts)?;
+    world.resume().await;
+
+    let site = Site { config: &config, facts: &facts, entra: &entra, world: &world };
+    let handle = Handle::new();
+    let mut servers = site.listen(listeners, &authority, &handle)?;
+    write_federated_token(dir, &entra)?;
+    servers.spawn(refresh(dir.clone(), Arc::clone(&entra)));
+    announce(&config, &facts)?;
+
+    let ended = tokio::select! {
+        () = shutdown => Ok(()),
+        Some(ended) = servers.join_next() => ended.map_err(io::Error::other).flatten(),
+    };
+    files::remove(&client::endpoints_file(dir))?;
+    handle.graceful_shutdown(Some(GRACE));
+    servers.shutdown().await;
+    world.tasks.close();
+    // Containers that are being started may take long; the next start takes up what is cut off.
+    let _ = tokio::time::timeout(GRACE, world.tasks.wait()).await;
+    Ok(ended?)
+}
+
+const FEDERATED_TOKEN: &str = "federated-token";
+
+fn open_world(config: &Config, facts: &Installation) -> Result<Arc<World>, Error> {
+    let settings = Settings {
+        subscription: facts.subscription.to_string(),
+        tenant: facts.tenant.to_string(),
+        network: facts.network(),
+        seed: facts.seed.to_string(),
+        provisioning: config.provisioning,
+        page: config.page,
+    };
+    let file = config.dir.join("model.json");
+    let azure = match files::read(&file)? {
+        Some(saved) => Azure::restore(settings, &saved)?,
+        None => Azure::new(settings),
+    };
+    let (engine, publish) = (Arc::clone(&config.engine), Arc::clone(&config.publish));
+    Ok(World::new(azure, file, engine, publish, config.clock))
+}
+
+/// What the listeners serve.
+struct Site<'a> {
+    config: &'a Config,
+    facts: &'a Installation,
+    entra: &'a Arc<Entra>,
+    world: &'a Arc<World>,
+}
+
+impl Site<'_> {
+    fn listen(
+        &self,
+        listeners: Listeners,
+        authority: &Authority,
+        handle: &Handle<SocketAddr>,
+    ) -> Result<JoinSet<io::Result<()>>, Error> {
+        let (chain, key) = authority.leaf((self.config.clock)())?;
+        let mut server = tls::server_config(chain.as_bytes(), key.as_bytes())?;
+        // HTTP/1.1 only: with it an injected reset drops the whole connection.
+        server.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let tls = RustlsConfig::from_config(Arc::new(server));
+        let requests = Arc::new(Requests::open(&self.config.dir.join("requests.jsonl"))?);
+        let sessions = Arc::new(Sessions::default());
+        let encrypted = [
+            (listeners.arm, self.arm(&requests, &sessions).routes()),
+            (listeners.entra, entra_routes(Arc::clone(self.entra))),
+            (listeners.exec, exec_routes(sessions, Arc::clone(&self.config.engine))),
+            (listeners.admin, self.admin(requests).routes()),
+        ];
+        let mut servers = JoinSet::new();
+        for (listener, routes) in encrypted {
+            servers.spawn(serve_tls(listener, routes, tls.clone(), handle.clone()));
+        }
+        let plain = axum_server::from_tcp(listeners.identity)?.handle(handle.clone());
+        let routes = identity_routes(Arc::clone(self.entra));
+        servers.spawn(plain.serve(routes.into_make_service()));
+        Ok(servers)
+    }
+
+    fn arm(&self, requests: &Arc<Requests>, sessions: &Arc<Sessions>) -> Arm {
+        Arm::new(
+            Arc::clone(self.world),
+            Arc::clone(self.entra),
+            self.facts.clone(),
+            Arc::clone(requests),
+            Arc::clone(sessions),
+        )
+    }
+
+    fn admin(&self, requests: Arc<Requests>) -> Admin {
+        Admin {
+            world: Arc::clone(self.world),
+            requests,
+            engine: self.config.engine_name.clone(),
+            token: self.facts.admin_token.clone(),
+        }
+    }
+}
+
+async fn serve_tls(
+    listener: TcpListener,
+    routes: Router,
+    tls: RustlsConfig,
+    handle: Handle<SocketAddr>,
+) -> io::Result<()> {
+    let server = axum_server::from_tcp_rustls(listener, tls)?.handle(handle);
+    server.serve(routes.into_make_service()).await
+}
+
+/// Keeps the federated token fresh.
+async fn refresh(dir: PathBuf, entra: Arc<Entra>) -> io::Result<()> {
+    loop {
+        tokio::time::sleep(REFRESH).await;
+        write_federated_token(&dir, &entra).map_err(io::Error::other)?;
+    }
+}
+
+fn write_federated_token(dir: &Path, entra: &Entra) -> Result<(), Error> {
+    Ok(files::write(&dir.join(FEDERATED_TOKEN), entra.federated_token()?.as_bytes())?)
+}
+
+fn announce(config: &Config, facts: &Installation) -> io::Result<()> {
+    let dir: &Path = &config.dir;
+    let endpoints = Endpoints {
+        arm: facts.arm_url(),
+        entra: facts.entra_url(),
+        identity: facts.identity_url(),
+        admin: facts.admin_url(),
+        ca: dir.join("ca.pem"),
+        federated_token: dir.join(FEDERATED_TOKEN),
+        engine: config.engine_name.clone(),
+        pid: std::process::id(),
+    };
+    files::write(&client::endpoints_file(dir), &serde_json::to_vec_pretty(&endpoints)?)
+}

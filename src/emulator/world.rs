@@ -1,0 +1,184 @@
+//! The model at work: saved after each change, its work done by the engine, its time from a clock.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chrono::{DateTime, Utc};
+use tokio_util::task::TaskTracker;
+
+use super::engine::{ContainerState, Endpoints, Engine, EngineError, GroupRun};
+use super::model::{Azure, Problem, Work};
+use super::publish::Publish;
+use crate::files;
+
+/// Addresses tried for one group before its start fails.
+const ADDRESSES_TRIED: usize = 8;
+
+/// The model and everything that it acts through.
+pub(super) struct World {
+    model: Mutex<Kept>,
+    file: PathBuf,
+    pub(super) engine: Arc<dyn Engine>,
+    pub(super) publish: Arc<dyn Publish>,
+    pub(super) clock: fn() -> DateTime<Utc>,
+    /// Owns the tasks that work on containers.
+    pub(super) tasks: TaskTracker,
+}
+
+struct Kept {
+    azure: Azure,
+    saved: Vec<u8>,
+}
+
+impl World {
+    /// The world of a model that is kept in `file`.
+    pub(super) fn new(
+        azure: Azure,
+        file: PathBuf,
+        engine: Arc<dyn Engine>,
+        publish: Arc<dyn Publish>,
+        clock: fn() -> DateTime<Utc>,
+    ) -> Arc<Self> {
+        let model = Mutex::new(Kept { azure, saved: Vec::new() });
+        Arc::new(Self { model, file, engine, publish, clock, tasks: TaskTracker::new() })
+    }
+
+    /// Lets `act` read or change the model. What changed is on disk when this returns, and the work
+    /// that came up has begun.
+    pub(super) fn with<R>(self: &Arc<Self>, act: impl FnOnce(&mut Azure, DateTime<Utc>) -> R) -> R {
+        let mut kept = self.lock();
+        let result = act(&mut kept.azure, (self.clock)());
+        if let Err(error) = self.save(&mut kept) {
+            tracing::error!(%error, "cannot save local Azure's state");
+        }
+        for work in kept.azure.take_work() {
+            let world = Arc::clone(self);
+            self.tasks.spawn(async move { world.perform(work).await });
+        }
+        result
+    }
+
+    /// Takes up what a restart interrupted: what still runs is published again, not restarted.
+    pub(super) async fn resume(self: &Arc<Self>) {
+        for running in self.with(Azure::resume) {
+            let found = match self.engine.endpoints(&running.group).await {
+                Ok(endpoints) => self.publish(&running.group, running.ip, &endpoints).await,
+                Err(error) => Err(problem(&error)),
+            };
+            let states = self.engine.inspect(&running.group).await.unwrap_or_default();
+            self.with(|azure, now| match found {
+                Ok(()) => azure.observe(&running.group, states),
+                Err(_) => azure.lost(now, &running.group),
+            });
+        }
+    }
+
+    /// Removes every container and empties the model; CA, keys and ports stay.
+    pub(super) async fn reset(self: &Arc<Self>) -> Result<(), EngineError> {
+        let groups = self.with(|azure, _| {
+            let keys = azure.keys();
+            azure.wipe();
+            keys
+        });
+        for group in groups {
+            self.publish.remove(&group).await;
+        }
+        self.engine.reset().await
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.model.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn save(&self, kept: &mut Kept) -> io::Result<()> {
+        let bytes = kept.azure.save()?;
+        if bytes != kept.saved {
+            files::write(&self.file, &bytes)?;
+            kept.saved = bytes;
+        }
+        Ok(())
+    }
+
+    async fn perform(self: Arc<Self>, work: Work) {
+        match work {
+            Work::Start { group, operation, run } => {
+                let outcome = self.start(&group, &run).await;
+                let known = self.with(|azure, now| azure.report(now, &group, &operation, outcome));
+                if !known && let Err(error) = self.remove(&group).await {
+                    tracing::warn!(group, %error, "cannot remove a group that was reset meanwhile");
+                }
+            }
+            Work::Remove { group, operation } => {
+                let removed = self.remove(&group).await;
+                let outcome = removed.map(|()| BTreeMap::new()).map_err(|error| problem(&error));
+                self.with(|azure, now| azure.report(now, &group, &operation, outcome));
+            }
+            Work::Publish { group, ip } => {
+                let endpoints = self.engine.endpoints(&group).await;
+                let outcome = match endpoints {
+                    Ok(endpoints) => self.publish(&group, Some(ip), &endpoints).await,
+                    Err(error) => Err(problem(&error)),
+                };
+                if let Err(problem) = outcome {
+                    tracing::warn!(group, problem = problem.message, "cannot change the address");
+                }
+            }
+            Work::Kill { group, container } => {
+                if let Err(error) = self.engine.kill(&group, &container).await {
+                    tracing::warn!(group, container, %error, "cannot kill the container");
+                }
+            }
+        }
+    }
+
+    async fn remove(&self, group: &str) -> Result<(), EngineError> {
+        self.publish.remove(group).await;
+        self.engine.remove(group).await
+    }
+
+    async fn start(
+        self: &Arc<Self>,
+        group: &str,
+        run: &GroupRun,
+    ) -> Result<BTreeMap<String, ContainerState>, Problem> {
+        let endpoints = self.engine.start(group, run).await.map_err(|error| problem(&error))?;
+        let ip = run.ip.and_then(|ip| if let IpAddr::V4(ip) = ip { Some(ip) } else { None });
+        self.publish(group, ip, &endpoints).await?;
+        self.engine.inspect(group).await.map_err(|error| problem(&error))
+    }
+
+    /// Publishes on `ip`, or on another address where that one cannot be had on this machine.
+    async fn publish(
+        self: &Arc<Self>,
+        group: &str,
+        ip: Option<Ipv4Addr>,
+        endpoints: &Endpoints,
+    ) -> Result<(), Problem> {
+        let Some(mut ip) = ip else { return Ok(()) };
+        let mut tried = 1;
+        loop {
+            let Err(error) = self.publish.set(group, IpAddr::V4(ip), endpoints).await else {
+                return Ok(());
+            };
+            let next = self.with(|azure, _| azure.readdress(group));
+            match next {
+                Some(next) if tried < ADDRESSES_TRIED => (ip, tried) = (next, tried + 1),
+                _ => {
+                    let message = format!("cannot listen on the public address {ip}: {error}");
+                    return Err(Problem { code: "PublicAddressUnavailable".to_owned(), message });
+                }
+            }
+        }
+    }
+}
+
+fn problem(error: &EngineError) -> Problem {
+    let code = match error {
+        EngineError::Image { .. } => "InaccessibleImage",
+        _ => "ContainerGroupStartFailed",
+    };
+    Problem { code: code.to_owned(), message: error.to_string() }
+}
