@@ -9,7 +9,7 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ServerConfig, SupportedProtocolVersion};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
@@ -110,8 +110,10 @@ async fn faults_tell_what_is_wrong() {
     });
     assert!(matches!(hung_up, Err(Fault::Failing { .. })), "{hung_up:?}");
 
-    drop(listener);
-    let nobody = probe.served(address, "a.b").await.unwrap_err();
+    // Bound, so that nobody else takes the port, and not listening.
+    let deaf = TcpSocket::new_v4().unwrap();
+    deaf.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let nobody = probe.served(deaf.local_addr().unwrap(), "a.b").await.unwrap_err();
     assert!(matches!(nobody, Fault::Unreachable { .. }), "{nobody:?}");
 }
 
