@@ -9,9 +9,11 @@ use kube::api::ObjectMeta;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+mod container;
 pub mod container_group;
 pub mod issuer;
 pub mod status;
+mod tls;
 
 pub use container_group::{ContainerGroup, ContainerGroupSpec};
 pub use issuer::{Issuer, IssuerSpec};
