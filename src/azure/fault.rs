@@ -184,10 +184,10 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(status: u16, code: &str, retry: Option<&'static str>, expected: Fault) {
+    fn check(status: u16, code: &str, retry: Option<&'static str>, expected: &Fault) {
         let body = serde_json::json!({"error": {"code": code, "message": "why"}}).to_string();
         let headers = retry.map_or_else(Headers::new, |wait| headers(&[("retry-after", wait)]));
-        assert_eq!(Fault::from(Refusal::read(status, &headers, body.as_bytes())), expected);
+        assert_eq!(Fault::from(Refusal::read(status, &headers, body.as_bytes())), *expected);
     }
 
     fn refused(code: &str) -> Fault {
@@ -211,20 +211,20 @@ mod tests {
             service: ARM,
             retry_after: seconds.map(Duration::from_secs),
         };
-        check(400, "InvalidParameter", None, refused("InvalidParameter"));
-        check(401, "ExpiredAuthenticationToken", None, forbidden());
-        check(403, "AuthorizationFailed", None, forbidden());
-        check(404, "ResourceGroupNotFound", None, refused("ResourceGroupNotFound"));
-        check(404, "SubscriptionNotFound", None, refused("SubscriptionNotFound"));
-        check(409, "ContainerGroupTransitioning", None, busy(Some(10)));
-        check(409, "ContainerGroupTransitioning", Some("3"), busy(Some(10)));
-        check(409, "ContainerGroupTransitioning", Some("40"), busy(Some(40)));
-        check(409, "AnotherOperationInProgress", None, busy(None));
-        check(429, "SubscriptionRequestsThrottled", Some("17"), throttled(Some(17)));
-        check(429, "", None, throttled(None));
-        check(429, "", Some("99999999"), throttled(Some(3600)));
-        check(500, "InternalServerError", None, failing(None));
-        check(503, "ServiceUnavailable", Some("5"), failing(Some(5)));
+        check(400, "InvalidParameter", None, &refused("InvalidParameter"));
+        check(401, "ExpiredAuthenticationToken", None, &forbidden());
+        check(403, "AuthorizationFailed", None, &forbidden());
+        check(404, "ResourceGroupNotFound", None, &refused("ResourceGroupNotFound"));
+        check(404, "SubscriptionNotFound", None, &refused("SubscriptionNotFound"));
+        check(409, "ContainerGroupTransitioning", None, &busy(Some(10)));
+        check(409, "ContainerGroupTransitioning", Some("3"), &busy(Some(10)));
+        check(409, "ContainerGroupTransitioning", Some("40"), &busy(Some(40)));
+        check(409, "AnotherOperationInProgress", None, &busy(None));
+        check(429, "SubscriptionRequestsThrottled", Some("17"), &throttled(Some(17)));
+        check(429, "", None, &throttled(None));
+        check(429, "", Some("99999999"), &throttled(Some(3600)));
+        check(500, "InternalServerError", None, &failing(None));
+        check(503, "ServiceUnavailable", Some("5"), &failing(Some(5)));
     }
 
     #[test]
