@@ -195,7 +195,7 @@ impl Arm {
         let now = Instant::now().into_std();
         let mut limits = self.limits.lock().unwrap_or_else(PoisonError::into_inner);
         limits.take(call.subscription, call.quotas, now).map_err(|wait| Fault::Throttled {
-            service: "our own limit on ARM",
+            service: "our own budget for ARM",
             retry_after: Some(wait),
         })
     }

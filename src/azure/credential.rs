@@ -179,7 +179,7 @@ fn managed_identity(environment: &Environment, alone: bool) -> Result<Source, Er
     Ok(if alone || environment.identity_endpoint.is_some() {
         Source::Configured(credential)
     } else {
-        Source::InAzure(credential, metadata::Service::new(client))
+        Source::InAzure(credential, metadata::Service::new(client, metadata::TOKEN_URL))
     })
 }
 

@@ -25,6 +25,10 @@ const LONGEST_WAIT: Duration = Duration::from_hours(1);
 /// Longer messages are cut, in characters.
 const LONGEST_MESSAGE: usize = 2000;
 
+/// Conflicts that no wait resolves: a lock, a quota, a resource group of that name elsewhere.
+const LASTING_CONFLICTS: [&str; 3] =
+    ["ScopeLocked", "ContainerGroupQuotaReached", "InvalidResourceGroupLocation"];
+
 /// An answer of ARM that is no success.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Refusal {
@@ -95,7 +99,9 @@ impl From<Refusal> for Fault {
                 Self::Busy { service, message, retry_after: Some(longer(retry_after, TRANSITION)) }
             }
             // Other conflicts pass too: an operation on the resource group, a deletion at work.
-            409 => Self::Busy { service, message, retry_after },
+            409 if !LASTING_CONFLICTS.contains(&code.as_str()) => {
+                Self::Busy { service, message, retry_after }
+            }
             429 => Self::Throttled { service, retry_after },
             408 | 500.. => Self::Failing { service, message, retry_after },
             _ if code.is_empty() => Self::Refused { service, code: status.to_string(), message },
@@ -220,6 +226,7 @@ mod tests {
         check(409, "ContainerGroupTransitioning", Some("3"), &busy(Some(10)));
         check(409, "ContainerGroupTransitioning", Some("40"), &busy(Some(40)));
         check(409, "AnotherOperationInProgress", None, &busy(None));
+        check(409, "ScopeLocked", None, &refused("ScopeLocked"));
         check(429, "SubscriptionRequestsThrottled", Some("17"), &throttled(Some(17)));
         check(429, "", None, &throttled(None));
         check(429, "", Some("99999999"), &throttled(Some(3600)));

@@ -15,7 +15,7 @@ use crate::core::container_group::Body;
 
 mod group;
 
-pub use group::group;
+pub(super) use group::group;
 
 /// The version of `Microsoft.ContainerInstance` that is spoken: general availability, and the one
 /// that Microsoft's own stable SDKs for Python and Go send. It has all that a manifest can say.
@@ -52,9 +52,9 @@ pub(super) fn body(body: &Body) -> Value {
 ///
 /// A caller that writes it as YAML must quote texts: az expands `${NAME}` in plain ones.
 /// <https://learn.microsoft.com/azure/container-instances/container-instances-reference-yaml>
-pub fn render(group: &Body, name: &str, secrets: Secrets) -> Value {
+pub fn render(group: &Body, name: &str, secrets: SecretValues) -> Value {
     let mut group = group.clone();
-    if secrets == Secrets::Elided
+    if secrets == SecretValues::Elided
         && let Some(properties) = group.properties.as_object_mut()
     {
         elide(properties);
@@ -71,7 +71,7 @@ pub fn render(group: &Body, name: &str, secrets: Secrets) -> Value {
 
 /// Whether secret values are shown.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Secrets {
+pub enum SecretValues {
     /// They are.
     Shown,
     /// A placeholder is.
@@ -215,12 +215,12 @@ mod tests {
 
     #[test]
     fn rendered_secrets_are_elided_unless_asked_for() {
-        let elided = render(&sample(), "g", Secrets::Elided).to_string();
+        let elided = render(&sample(), "g", SecretValues::Elided).to_string();
         let key = STANDARD.encode("key\n");
         for secret in ["hunter2", "letmein", "key\\n", &key] {
             assert!(!elided.contains(secret), "{secret}");
         }
-        let shown = render(&sample(), "g", Secrets::Shown);
+        let shown = render(&sample(), "g", SecretValues::Shown);
         assert_eq!(shown["properties"]["volumes"][1]["secret"]["k.pem"], json!(key));
         assert_eq!(shown["apiVersion"], json!(API_VERSION));
         assert_eq!(shown["name"], json!("g"));

@@ -8,6 +8,7 @@ use aci_operator::azure::{Azure, Cloud, Error};
 use aci_operator::core::Fault;
 use aci_operator::core::container_group::{Body, GroupId, Scope};
 use aci_operator::ports::{ContainerGroups as _, ResourceGroups as _};
+use axum::http::Version;
 use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
 use azure_core::time::OffsetDateTime;
 use serde_json::{Value, json};
@@ -82,6 +83,7 @@ async fn a_group_is_asked_for_with_our_token() {
     let (azure, told) = client_of(&cloud(&server));
     assert_eq!(azure.get(&id("g")).await.unwrap().unwrap().name, "g");
     let seen = &server.seen()[0];
+    assert_eq!(seen.version, Version::HTTP_2);
     assert_eq!(seen.authorization.as_deref(), Some(format!("Bearer {TOKEN}").as_str()));
     assert_eq!(seen.path_and_query, format!("{}?api-version=2023-05-01", id("g")));
     assert_eq!(*told.lock().unwrap(), [("containerGroups.get", 200)]);

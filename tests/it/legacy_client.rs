@@ -13,7 +13,11 @@ use legacy::models::{
 };
 use serde_json::{Value, json};
 
+use crate::log::Log;
 use crate::stub_arm::{Server, error, json as answer, with_headers};
+
+/// Only this client's log has it.
+const TOKEN: &str = "token-of-the-old-client";
 
 #[derive(Debug)]
 struct Fixed;
@@ -22,7 +26,7 @@ struct Fixed;
 impl TokenCredential for Fixed {
     async fn get_token(&self, _: &[&str]) -> azure_core_0_21::Result<AccessToken> {
         let expires_on = std::time::UNIX_EPOCH + std::time::Duration::from_hours(1_000_000);
-        Ok(AccessToken::new("token".to_owned(), expires_on.into()))
+        Ok(AccessToken::new(TOKEN.to_owned(), expires_on.into()))
     }
 
     async fn clear_cache(&self) -> azure_core_0_21::Result<()> {
@@ -112,7 +116,10 @@ async fn the_token_follows_a_link_to_any_host() {
     let server = Server::http(move |_, _| answer(200, &json!({"value": [], "nextLink": link})));
     let pages: Vec<_> = client(&server).list("s").into_stream().collect().await;
     assert_eq!(pages.len(), 2);
-    assert_eq!(elsewhere.seen()[0].authorization.as_deref(), Some("Bearer token"));
+    assert_eq!(
+        elsewhere.seen()[0].authorization.as_deref(),
+        Some(format!("Bearer {TOKEN}").as_str())
+    );
 }
 
 #[test]
@@ -126,4 +133,12 @@ async fn an_error_does_not_say_what_arm_said() {
     let server = Server::http(|_, _| error(403, "AuthorizationFailed", "no right"));
     let error = client(&server).get("s", "rg", "g").await.unwrap_err();
     assert!(!error.to_string().contains("no right"), "{error}");
+}
+
+#[tokio::test]
+async fn the_token_is_logged() {
+    let log = Log::start();
+    let server = Server::http(|_, _| answer(200, &shown("Succeeded")));
+    client(&server).get("s", "rg", "g").await.unwrap();
+    assert!(log.text().contains(TOKEN));
 }

@@ -8,6 +8,7 @@ use aci_operator::tls;
 use axum::Router;
 use axum::body::{Bytes, to_bytes};
 use axum::extract::Request;
+use axum::http::Version;
 use axum::response::{IntoResponse as _, Response};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use serde_json::Value;
@@ -18,6 +19,7 @@ use tokio::task::JoinSet;
 pub(crate) struct Seen {
     pub(crate) method: String,
     pub(crate) path_and_query: String,
+    pub(crate) version: Version,
     pub(crate) authorization: Option<String>,
     pub(crate) body: Bytes,
 }
@@ -56,7 +58,8 @@ impl Server {
         let (seen, routes) = noting(routes, answer);
         let listener = listener();
         let address = listener.local_addr().unwrap();
-        let config = tls::server_config(&chain_pem, &key_pem).unwrap();
+        let mut config = tls::server_config(&chain_pem, &key_pem).unwrap();
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         let config = axum_server::tls_rustls::RustlsConfig::from_config(Arc::new(config));
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
@@ -110,6 +113,7 @@ fn noting(
             let (parts, body) = request.into_parts();
             let one = Seen {
                 method: parts.method.to_string(),
+                version: parts.version,
                 path_and_query: parts.uri.path_and_query().unwrap().to_string(),
                 authorization: parts
                     .headers

@@ -9,7 +9,7 @@ use crate::azure::Error;
 use crate::tls;
 
 /// The same address in every cloud; never routed.
-const TOKEN_URL: &str = "http://169.254.169.254/metadata/identity/oauth2/token";
+pub(super) const TOKEN_URL: &str = "http://169.254.169.254/metadata/identity/oauth2/token";
 /// On a laptop nobody answers there, not even with a refusal.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// A token comes fast or not yet.
@@ -30,13 +30,14 @@ pub(super) fn client() -> Result<reqwest::Client, Error> {
 /// The metadata service.
 pub(super) struct Service {
     client: reqwest::Client,
+    url: String,
     seen: AtomicBool,
 }
 
 impl Service {
-    /// Nothing is known of it yet.
-    pub(super) fn new(client: reqwest::Client) -> Self {
-        Self { client, seen: AtomicBool::new(false) }
+    /// The one at `url`; nothing is known of it yet.
+    pub(super) fn new(client: reqwest::Client, url: &str) -> Self {
+        Self { client, url: url.to_owned(), seen: AtomicBool::new(false) }
     }
 
     /// Whether it answers, or ever did. It refuses a request without its header with 400, which no
@@ -45,9 +46,53 @@ impl Service {
         if self.seen.load(Ordering::Relaxed) {
             return true;
         }
-        let answer = self.client.get(TOKEN_URL).timeout(PATIENCE).send().await;
+        let answer = self.client.get(&self.url).timeout(PATIENCE).send().await;
         let found = answer.is_ok_and(|answer| answer.status() == 400);
         self.seen.fetch_or(found, Ordering::Relaxed);
         found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+    use tokio::task::JoinSet;
+
+    use super::*;
+
+    /// A service at an address that gives the answers one after the other, then nothing more.
+    async fn service(answers: &'static [&'static str]) -> (Service, JoinSet<()>) {
+        tls::install_provider();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/token", listener.local_addr().unwrap());
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
+            for answer in answers {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let _ = stream.read(&mut [0; 4096]).await.unwrap();
+                let head = "content-length: 0\r\nconnection: close\r\n\r\n";
+                stream.write_all(format!("HTTP/1.1 {answer}\r\n{head}").as_bytes()).await.unwrap();
+            }
+        });
+        (Service::new(client().unwrap(), &url), tasks)
+    }
+
+    #[tokio::test]
+    async fn only_its_refusal_is_an_answer_and_is_remembered() {
+        let (service, mut tasks) =
+            service(&["200 OK", "302 Found", "403 Forbidden", "400 Bad Request"]).await;
+        for expected in [false, false, false, true] {
+            assert_eq!(service.answers().await, expected);
+        }
+        tasks.join_next().await;
+        assert!(service.answers().await, "the service is gone, and we are where we were");
+    }
+
+    #[tokio::test]
+    async fn nobody_there_is_no_answer() {
+        let (service, mut tasks) = service(&[]).await;
+        tasks.join_next().await;
+        assert!(!service.answers().await);
     }
 }
