@@ -1,9 +1,8 @@
 //! Who we are: the credential chain, and az's default subscription.
 //!
-//! The chain is decided by configuration, as in Azure's other SDKs: the first credential that is
-//! configured is the one, and when it fails nobody else is tried, or a broken deployment would go on
-//! under somebody else's name.
-//! <https://learn.microsoft.com/azure/developer/rust/sdk/authentication/credential-chains>
+//! The order is that of Azure's SDKs, <https://learn.microsoft.com/dotnet/azure/sdk/authentication/credential-chains>,
+//! but configuration decides: the first credential that is configured is the one, and when it fails
+//! nobody else is tried, or a broken deployment would go on under somebody else's name.
 
 use std::fmt;
 use std::path::PathBuf;
