@@ -126,7 +126,7 @@ fn links(cloud: &Cloud, environment: &Environment) -> Result<Vec<Link>, Error> {
         links.push(Link { name: "managed identity", source });
     }
     if developer {
-        let source = Source::Configured(AzureCliCredential::new(None)?);
+        let source = Source::configured(|| Ok(AzureCliCredential::new(None)?))?;
         links.push(Link { name: "az login", source });
     }
     Ok(links)
@@ -142,10 +142,12 @@ fn client_secret(environment: &Environment, options: &ClientOptions) -> Result<S
         ];
         return Ok(Source::Absent(not_set(&unset)));
     };
-    let options = ClientSecretCredentialOptions { client_options: options.clone() };
+    let (client, tenant, options) = (client.clone(), tenant.clone(), options.clone());
     let secret = Secret::new(secret.reveal().to_owned());
-    let credential = ClientSecretCredential::new(tenant, client.clone(), secret, Some(options))?;
-    Ok(Source::Configured(credential))
+    Source::configured(move || {
+        let options = ClientSecretCredentialOptions { client_options: options.clone() };
+        Ok(ClientSecretCredential::new(&tenant, client.clone(), secret.clone(), Some(options))?)
+    })
 }
 
 fn workload(environment: &Environment, options: &ClientOptions) -> Result<Source, Error> {
@@ -159,13 +161,13 @@ fn workload(environment: &Environment, options: &ClientOptions) -> Result<Source
         ];
         return Ok(Source::Absent(not_set(&unset)));
     };
-    let credential = ClientAssertionCredential::new(
-        tenant.clone(),
-        client.clone(),
-        TokenFile(file.clone()),
-        Some(ClientAssertionCredentialOptions { client_options: options.clone() }),
-    )?;
-    Ok(Source::Configured(credential))
+    let (client, tenant, options) = (client.clone(), tenant.clone(), options.clone());
+    let file = TokenFile(file.clone());
+    Source::configured(move || {
+        let options = ClientAssertionCredentialOptions { client_options: options.clone() };
+        let (tenant, client) = (tenant.clone(), client.clone());
+        Ok(ClientAssertionCredential::new(tenant, client, file.clone(), Some(options))?)
+    })
 }
 
 fn managed_identity(environment: &Environment, alone: bool) -> Result<Source, Error> {
@@ -174,12 +176,16 @@ fn managed_identity(environment: &Environment, alone: bool) -> Result<Source, Er
         user_assigned_id: environment.client_id.clone().map(UserAssignedId::ClientId),
         client_options: arm::options(client.clone()),
     };
-    let credential = ManagedIdentityCredential::new(Some(options))?;
-    Ok(if alone || environment.identity_endpoint.is_some() {
-        Source::Configured(credential)
-    } else {
-        Source::InAzure(credential, metadata::Service::new(client, metadata::TOKEN_URL))
-    })
+    let recipe = move || {
+        let credential: Arc<dyn TokenCredential> =
+            ManagedIdentityCredential::new(Some(options.clone()))?;
+        Ok(credential)
+    };
+    if alone || environment.identity_endpoint.is_some() {
+        return Source::configured(recipe);
+    }
+    let service = metadata::Service::new(client, metadata::TOKEN_URL);
+    Ok(Source::InAzure(Box::new(recipe), service))
 }
 
 fn not_set(variables: &[(&str, bool)]) -> String {
@@ -199,7 +205,7 @@ fn options(cloud: &Cloud, environment: &Environment) -> Result<ClientOptions, Er
 }
 
 /// A projected token; Kubernetes writes it anew, so it is read each time.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct TokenFile(PathBuf);
 
 #[async_trait::async_trait]
@@ -226,10 +232,24 @@ enum Source {
     /// Not configured, and why.
     Absent(String),
     /// This is the one.
-    Configured(Arc<dyn TokenCredential>),
+    Configured(Recipe),
     /// This is the one where Azure's metadata service answers.
-    InAzure(Arc<dyn TokenCredential>, metadata::Service),
+    InAzure(Recipe, metadata::Service),
 }
+
+impl Source {
+    /// The credential that `recipe` makes, which is tried once.
+    fn configured(
+        recipe: impl Fn() -> azure_core::Result<Arc<dyn TokenCredential>> + Send + Sync + 'static,
+    ) -> Result<Self, Error> {
+        recipe()?;
+        Ok(Self::Configured(Box::new(recipe)))
+    }
+}
+
+/// Makes a credential, for one token each. A credential keeps its token for as long as it lives,
+/// even one that was refused with 401 since; the pipeline keeps a good one and drops such a one.
+type Recipe = Box<dyn Fn() -> azure_core::Result<Arc<dyn TokenCredential>> + Send + Sync>;
 
 impl fmt::Debug for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -246,9 +266,9 @@ impl TokenCredential for Chain {
     ) -> azure_core::Result<AccessToken> {
         let mut passed = Vec::new();
         for link in &self.links {
-            let credential = match &link.source {
-                Source::Configured(credential) => credential,
-                Source::InAzure(credential, service) if service.answers().await => credential,
+            let recipe = match &link.source {
+                Source::Configured(recipe) => recipe,
+                Source::InAzure(recipe, service) if service.answers().await => recipe,
                 Source::InAzure(..) => {
                     passed.push(format!("{}: no metadata service answers", link.name));
                     continue;
@@ -258,7 +278,7 @@ impl TokenCredential for Chain {
                     continue;
                 }
             };
-            return credential.get_token(scopes, options).await.map_err(|error| {
+            return recipe()?.get_token(scopes, options).await.map_err(|error| {
                 passed.push(format!("{}: {}", link.name, describe(&error)));
                 azure_core::Error::with_error(ErrorKind::Credential, error, passed.join("; "))
             });

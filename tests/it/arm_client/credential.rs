@@ -67,3 +67,21 @@ async fn a_token_endpoint_that_is_down_is_unreachable() {
     assert!(matches!(fault, Fault::Unreachable { service: "Entra ID", .. }), "{fault}");
     assert!(server.seen().is_empty());
 }
+
+#[tokio::test]
+async fn a_token_that_was_refused_is_not_used_again() {
+    let server = Server::https(|seen, before| match seen.path() {
+        "/tenant/oauth2/v2.0/token" => {
+            let token = format!("token-{before}");
+            answer(200, &json!({"token_type": "Bearer", "expires_in": 3600, "access_token": token}))
+        }
+        _ if seen.authorization.as_deref() == Some("Bearer token-0") => {
+            error(401, "InvalidAuthenticationToken", "the key is not known")
+        }
+        _ => answer(200, &group("g")),
+    });
+    let azure = signed_in(&server, "right");
+    let fault = azure.get(&id("g")).await.unwrap_err();
+    assert!(matches!(fault, Fault::Forbidden { service: "ARM", .. }), "{fault}");
+    azure.get(&id("g")).await.unwrap();
+}

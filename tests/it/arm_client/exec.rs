@@ -65,7 +65,7 @@ async fn output_comes_as_text_or_binary_until_the_process_ends() {
 }
 
 #[tokio::test]
-async fn a_runningthat_dies_is_no_end() {
+async fn a_session_that_dies_is_no_end() {
     let dropped = server(async |mut socket| socket.send(Message::text("half")).await.unwrap());
     let mut running = session(&dropped).await;
     assert_eq!(running.receive().await.unwrap().unwrap(), b"half");
@@ -76,9 +76,11 @@ async fn a_runningthat_dies_is_no_end() {
         let frame = CloseFrame { code: 1011, reason: "no such process".into() };
         socket.send(Message::Close(Some(frame))).await.unwrap();
     });
-    let fault = session(&failed).await.receive().await.unwrap_err();
+    let mut running = session(&failed).await;
+    let fault = running.receive().await.unwrap_err();
     assert!(matches!(fault, Fault::Failing { service: "exec", .. }), "{fault}");
     assert!(fault.to_string().contains("1011: no such process"), "{fault}");
+    running.receive().await.unwrap_err();
 }
 
 #[tokio::test]
@@ -104,7 +106,7 @@ async fn the_password_goes_to_the_clouds_own_hosts_over_tls_alone() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_no_runningis_not_quoted() {
+async fn an_answer_that_is_no_session_is_not_quoted() {
     let arm = Server::https(|_, _| answer(200, &json!({"password": PASSWORD})));
     let Err(fault) = open(&arm, &arm).await else { panic!() };
     assert!(!format!("{fault:?}").contains(PASSWORD));
