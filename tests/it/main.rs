@@ -3,9 +3,17 @@
 //! The modules are marked as test code, so that clippy's leave for tests covers their helpers too.
 
 #[cfg(test)]
+mod arm_client;
+#[cfg(test)]
+mod emulator;
+#[cfg(test)]
 mod engine;
 #[cfg(test)]
 mod http;
+#[cfg(test)]
+mod legacy_client;
+#[cfg(test)]
+mod log;
 #[cfg(test)]
 mod pki;
 #[cfg(test)]
@@ -15,7 +23,6 @@ mod proxy;
 #[cfg(test)]
 mod sidecar;
 #[cfg(test)]
-mod trust;
-
+mod stub_arm;
 #[cfg(test)]
-mod emulator;
+mod trust;

@@ -1,0 +1,281 @@
+//! The transport: one request to ARM, one answer or one fault.
+//!
+//! Traps of the pipeline and of ARM, avoided here: names are encoded segment by segment and cannot
+//! climb; a link of the server's is followed on our own origin only, for the token goes with it; the
+//! pipeline's checks are skipped, because they cannot read an error message with a JSON escape in
+//! it; its retries are off, because a repeated write restarts containers and its waits have no end.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use azure_core::credentials::TokenCredential;
+use azure_core::http::headers::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
+use azure_core::http::policies::auth::BearerTokenAuthorizationPolicy;
+use azure_core::http::{
+    ClientOptions, Context, Method, Pipeline, PipelineSendOptions, RawResponse, Request,
+    RetryOptions, Transport,
+};
+use rustls::ClientConfig;
+use serde_json::Value;
+use tokio::time::{Instant, sleep};
+use url::Url;
+
+use super::fault::{self, ARM, Refusal};
+use super::limits::{Limits, Quota};
+use super::{Cloud, Error, Observer};
+use crate::core::Fault;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// ARM itself gives up after 60 s.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(65);
+/// Tries of a read that brings no answer at all, and the pause between them.
+const READ_TRIES: u32 = 3;
+const READ_PAUSE: Duration = Duration::from_millis(100);
+/// A list that goes on beyond so many pages goes in circles.
+const MOST_PAGES: usize = 1000;
+
+/// Azure Resource Manager.
+pub(super) struct Arm {
+    endpoint: Url,
+    pipeline: Pipeline,
+    limits: Mutex<Limits>,
+    observer: Observer,
+}
+
+/// A request.
+pub(super) struct Call<'a> {
+    /// What it is for: the label of metrics and logs.
+    pub(super) operation: &'static str,
+    /// How.
+    pub(super) method: Method,
+    /// Where.
+    pub(super) url: Url,
+    /// Whose limits it counts against.
+    pub(super) subscription: &'a str,
+    /// Which.
+    pub(super) quotas: &'a [Quota],
+    /// What it says.
+    pub(super) body: Option<&'a Value>,
+}
+
+/// Why a request brought no success.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// ARM answered.
+    Refused(Refusal),
+    /// It did not, or was not asked.
+    Fault(Fault),
+}
+
+impl From<Failure> for Fault {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Refused(refusal) => refusal.into(),
+            Failure::Fault(fault) => fault,
+        }
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl Arm {
+    /// ARM of `cloud`.
+    pub(super) fn new(
+        cloud: &Cloud,
+        tls: &ClientConfig,
+        credential: Arc<dyn TokenCredential>,
+        observer: Observer,
+    ) -> Result<Self, Error> {
+        let endpoint = https(&cloud.resource_manager)?;
+        let scope = format!("{}/.default", cloud.audience.trim_end_matches('/'));
+        let bearer = BearerTokenAuthorizationPolicy::new(credential, [scope]);
+        let pipeline = Pipeline::new(
+            option_env!("CARGO_PKG_NAME"),
+            option_env!("CARGO_PKG_VERSION"),
+            options(http_client(tls)?),
+            Vec::new(),
+            vec![Arc::new(bearer)],
+            None,
+        );
+        Ok(Self { endpoint, pipeline, limits: Mutex::new(cloud.limits.clone()), observer })
+    }
+
+    /// A URL below the endpoint.
+    ///
+    /// # Errors
+    /// A segment that is no name.
+    pub(super) fn url(&self, segments: &[&str], query: &[(&str, &str)]) -> Result<Url, Fault> {
+        if let Some(bad) = segments.iter().find(|segment| !is_name(segment)) {
+            return Err(Fault::Refused {
+                service: ARM,
+                code: "InvalidName".to_owned(),
+                message: format!("{bad:?} cannot be part of a resource's address"),
+            });
+        }
+        let mut url = self.endpoint.clone();
+        // An https URL always has a path; this cannot fail.
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(segments);
+        }
+        url.query_pairs_mut().extend_pairs(query);
+        Ok(url)
+    }
+
+    /// Sends a request and gives the body of a success. A read is sent again where no answer came.
+    pub(super) async fn call(&self, call: &Call<'_>) -> Result<Vec<u8>, Failure> {
+        let most = if call.method == Method::Get { READ_TRIES } else { 1 };
+        let mut tried = 1;
+        loop {
+            match self.send(call).await {
+                Err(Failure::Fault(Fault::Unreachable { service: ARM, .. })) if tried < most => {
+                    sleep(READ_PAUSE * tried).await;
+                    tried += 1;
+                }
+                done => return done,
+            }
+        }
+    }
+
+    /// Sends a request whose success is JSON.
+    pub(super) async fn json(&self, call: &Call<'_>) -> Result<Value, Failure> {
+        let body = self.call(call).await?;
+        serde_json::from_slice(&body).map_err(|_| {
+            // The parser's words could quote the body.
+            Failure::Fault(Fault::Failing {
+                service: ARM,
+                message: format!("the answer to {} is not JSON", call.operation),
+                retry_after: None,
+            })
+        })
+    }
+
+    /// All elements of a list, page after page.
+    pub(super) async fn list(&self, mut call: Call<'_>) -> Result<Vec<Value>, Failure> {
+        let mut all = Vec::new();
+        for _ in 0..MOST_PAGES {
+            let mut page = self.json(&call).await?;
+            if let Some(Value::Array(elements)) = page.get_mut("value").map(Value::take) {
+                all.extend(elements);
+            }
+            match page["nextLink"].as_str().filter(|link| !link.is_empty()) {
+                Some(link) => call.url = self.follow(link)?,
+                None => return Ok(all),
+            }
+        }
+        Err(Failure::Fault(untrusted("the list does not end")))
+    }
+
+    /// A URL that the server gave us: on our own origin, or nothing.
+    fn follow(&self, link: &str) -> Result<Url, Fault> {
+        match self.endpoint.join(link) {
+            Ok(url) if url.origin() == self.endpoint.origin() => Ok(url),
+            _ => Err(untrusted("a link leads away from Resource Manager and is not followed")),
+        }
+    }
+
+    async fn send(&self, call: &Call<'_>) -> Result<Vec<u8>, Failure> {
+        self.take(call)?;
+        let mut request = request(call);
+        let skip = PipelineSendOptions { skip_checks: true, ..PipelineSendOptions::default() };
+        let answer = self.pipeline.send(&Context::default(), &mut request, Some(skip)).await;
+        self.note(call, &answer);
+        let answer = answer.map_err(|error| fault::lost(&error))?;
+        let (status, headers, body) = answer.deconstruct();
+        if status.is_success() {
+            return Ok(body.as_ref().to_vec());
+        }
+        Err(Failure::Refused(Refusal::read(status.into(), &headers, body.as_ref())))
+    }
+
+    fn take(&self, call: &Call<'_>) -> Result<(), Fault> {
+        let now = Instant::now().into_std();
+        let mut limits = self.limits.lock().unwrap_or_else(PoisonError::into_inner);
+        limits.take(call.subscription, call.quotas, now).map_err(|wait| Fault::Throttled {
+            service: "our own budget for ARM",
+            retry_after: Some(wait),
+        })
+    }
+
+    fn note(&self, call: &Call<'_>, answer: &azure_core::Result<RawResponse>) {
+        let status = answer.as_ref().map_or(0, |answer| answer.status().into());
+        (self.observer)(call.operation, status);
+        tracing::debug!(operation = call.operation, path = call.url.path(), status, "asked ARM");
+    }
+}
+
+/// Options of a pipeline that repeats nothing.
+pub(super) fn options(client: reqwest::Client) -> ClientOptions {
+    ClientOptions {
+        retry: RetryOptions::none(),
+        transport: Some(Transport::new(Arc::new(client))),
+        ..ClientOptions::default()
+    }
+}
+
+/// An HTTP client on our own TLS set-up, which follows no redirect.
+pub(super) fn http_client(tls: &ClientConfig) -> Result<reqwest::Client, reqwest::Error> {
+    let mut tls = tls.clone();
+    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(REQUEST_TIMEOUT)
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+}
+
+/// The URL itself where tokens may be sent to it.
+pub(super) fn https(url: &Url) -> Result<Url, Error> {
+    if url.scheme() == "https" && url.host().is_some() {
+        Ok(url.clone())
+    } else {
+        Err(Error::Endpoint(url.to_string()))
+    }
+}
+
+/// `url` would drop `.` and `..` without a word and keep what a proxy may take for a separator.
+fn is_name(segment: &str) -> bool {
+    !matches!(segment, "" | "." | "..")
+        && !segment.contains(|c: char| c.is_control() || matches!(c, '/' | '\\'))
+}
+
+fn request(call: &Call<'_>) -> Request {
+    let mut request = Request::new(call.url.clone(), call.method);
+    request.insert_header(ACCEPT, "application/json");
+    if let Some(body) = call.body {
+        request.insert_header(CONTENT_TYPE, "application/json");
+        request.set_body(body.to_string().into_bytes());
+    } else if call.method == Method::Post {
+        request.insert_header(CONTENT_LENGTH, "0");
+    }
+    request
+}
+
+fn untrusted(message: &str) -> Fault {
+    Fault::Refused { service: ARM, code: "UntrustedAnswer".to_owned(), message: message.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names() {
+        for good in ["rg", "a.b", "...", "%2e%2e", "été", "a b", "x?y#z"] {
+            assert!(is_name(good), "{good}");
+        }
+        for bad in ["", ".", "..", "a/b", "../x", "a\\b", "a\nb", "a\0"] {
+            assert!(!is_name(bad), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn tokens_go_to_https_alone() {
+        assert!(https(&Url::parse("https://localhost:1").unwrap()).is_ok());
+        assert!(https(&Url::parse("http://localhost:1").unwrap()).is_err());
+    }
+}

@@ -1,0 +1,144 @@
+//! Why `azure_mgmt_containerinstance` 0.21 is not what the operator speaks with: its faults, each
+//! run. A test here that fails says that a fault is gone, and that ADR 0002 is to be read again.
+
+use std::sync::Arc;
+
+use azure_core_0_21::auth::{AccessToken, TokenCredential};
+use azure_core_0_21::{RetryOptions, Url};
+use azure_mgmt_containerinstance::package_preview_2024_05 as legacy;
+use futures::StreamExt as _;
+use legacy::models::{
+    ContainerGroup, ContainerGroupProperties, SecretVolume, Volume, container_group_properties,
+    ip_address,
+};
+use serde_json::{Value, json};
+
+use crate::log::Log;
+use crate::stub_arm::{Server, error, json as answer, with_headers};
+
+/// Only this client's log has it.
+const TOKEN: &str = "token-of-the-old-client";
+
+#[derive(Debug)]
+struct Fixed;
+
+#[async_trait::async_trait]
+impl TokenCredential for Fixed {
+    async fn get_token(&self, _: &[&str]) -> azure_core_0_21::Result<AccessToken> {
+        let expires_on = std::time::UNIX_EPOCH + std::time::Duration::from_hours(1_000_000);
+        Ok(AccessToken::new(TOKEN.to_owned(), expires_on.into()))
+    }
+
+    async fn clear_cache(&self) -> azure_core_0_21::Result<()> {
+        Ok(())
+    }
+}
+
+fn client(server: &Server) -> legacy::container_groups::Client {
+    let endpoint = Url::parse(&format!("http://{}", server.address)).unwrap();
+    let client = legacy::Client::builder(Arc::new(Fixed)).endpoint(endpoint).scopes(&["s"]);
+    client.retry(RetryOptions::none()).build().unwrap().container_groups_client()
+}
+
+fn sent() -> ContainerGroup {
+    let properties = container_group_properties::Properties::new(Vec::new());
+    ContainerGroup::new(ContainerGroupProperties::new(properties))
+}
+
+fn shown(state: &str) -> Value {
+    json!({"name": "g", "properties": {
+        "containers": [], "osType": "Linux", "provisioningState": state,
+    }})
+}
+
+#[tokio::test]
+async fn awaiting_a_create_sends_the_put_again_and_takes_pending_for_done() {
+    let server = Server::http(|_, before| match before {
+        0 => {
+            let headers = [("retry-after", "0"), ("content-type", "application/json")];
+            with_headers(201, &headers, shown("Pending").to_string())
+        }
+        _ => answer(200, &shown("Pending")),
+    });
+    let done = client(&server).create_or_update("s", "rg", "g", sent()).await.unwrap();
+    assert_eq!((server.count("PUT"), server.count("GET")), (2, 0));
+    let state = done.container_group_properties.properties.provisioning_state;
+    assert_eq!(state.as_deref(), Some("Pending"));
+}
+
+#[tokio::test]
+async fn a_failed_create_is_a_success() {
+    let server = Server::http(|_, _| answer(200, &shown("Failed")));
+    let done = client(&server).create_or_update("s", "rg", "g", sent()).await.unwrap();
+    let state = done.container_group_properties.properties.provisioning_state;
+    assert_eq!(state.as_deref(), Some("Failed"));
+}
+
+#[tokio::test]
+async fn a_delete_without_a_body_is_an_error() {
+    let server = Server::http(|_, _| with_headers(204, &[], String::new()));
+    client(&server).delete("s", "rg", "g").await.unwrap_err();
+    assert_eq!(server.count("DELETE"), 1);
+}
+
+#[test]
+fn a_secret_volume_cannot_carry_a_secret() {
+    let mut volume = Volume::new("files".to_owned());
+    volume.secret = Some(SecretVolume {});
+    let json = serde_json::to_value(&volume).unwrap();
+    assert_eq!(json, json!({"name": "files", "secret": {}}));
+    let read: Volume =
+        serde_json::from_value(json!({"name": "f", "secret": {"k": "dg=="}})).unwrap();
+    assert_eq!(serde_json::to_value(read).unwrap()["secret"], json!({}));
+}
+
+#[tokio::test]
+async fn one_group_with_log_analytics_breaks_the_whole_page() {
+    let mut logging = shown("Succeeded");
+    logging["properties"]["diagnostics"] = json!({"logAnalytics": {"workspaceId": "w"}});
+    let page = json!({"value": [shown("Succeeded"), logging]});
+    let server = Server::http(move |_, _| answer(200, &page));
+    let mut pages = client(&server).list("s").into_stream();
+    assert!(pages.next().await.unwrap().is_err());
+}
+
+#[tokio::test]
+async fn a_name_climbs_out_of_its_resource_group() {
+    let server = Server::http(|_, _| answer(200, &shown("Succeeded")));
+    client(&server).get("s", "rg", "../../other").await.unwrap();
+    assert_eq!(server.seen()[0].path(), "/subscriptions/s/resourceGroups/rg/providers/other");
+}
+
+#[tokio::test]
+async fn the_token_follows_a_link_to_any_host() {
+    let elsewhere = Server::http(|_, _| answer(200, &json!({"value": []})));
+    let link = format!("http://{}/page2", elsewhere.address);
+    let server = Server::http(move |_, _| answer(200, &json!({"value": [], "nextLink": link})));
+    let pages: Vec<_> = client(&server).list("s").into_stream().collect().await;
+    assert_eq!(pages.len(), 2);
+    assert_eq!(
+        elsewhere.seen()[0].authorization.as_deref(),
+        Some(format!("Bearer {TOKEN}").as_str())
+    );
+}
+
+#[test]
+fn no_reuse_is_spelled_as_azure_does_not() {
+    let scope = ip_address::AutoGeneratedDomainNameLabelScope::Noreuse;
+    assert_eq!(serde_json::to_value(scope).unwrap(), json!("Noreuse"));
+}
+
+#[tokio::test]
+async fn an_error_does_not_say_what_arm_said() {
+    let server = Server::http(|_, _| error(403, "AuthorizationFailed", "no right"));
+    let error = client(&server).get("s", "rg", "g").await.unwrap_err();
+    assert!(!error.to_string().contains("no right"), "{error}");
+}
+
+#[tokio::test]
+async fn the_token_is_logged() {
+    let log = Log::start();
+    let server = Server::http(|_, _| answer(200, &shown("Succeeded")));
+    client(&server).get("s", "rg", "g").await.unwrap();
+    assert!(log.text().contains(TOKEN));
+}
