@@ -12,12 +12,10 @@ pub mod faults;
 mod installation;
 pub mod model;
 pub mod proxy;
-mod publish;
 mod requests;
 mod server;
 mod world;
 
 pub use self::admin::{Injection, Status};
 pub use self::client::{Client, Endpoints, Error as ClientError, endpoints, environment};
-pub use self::publish::{Nowhere, Publish};
 pub use self::server::{Config, Error, serve};

@@ -10,13 +10,11 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
 
 use super::engine::Endpoints;
-use super::publish::Publish;
 
 /// Pause after a failed accept (out of file descriptors, say), so that the loop does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -38,10 +36,7 @@ impl Proxy {
     pub fn new() -> Self {
         Self::default()
     }
-}
 
-#[async_trait]
-impl Publish for Proxy {
     /// Makes `group` reachable at `ip`, on each port of `endpoints`, and nowhere else.
     ///
     /// Listeners that the group has on that address already stay, with their connections; new
@@ -50,7 +45,7 @@ impl Publish for Proxy {
     ///
     /// # Errors
     /// `InvalidInput` where `ip` is not a loopback address; else what `bind(2)` says.
-    async fn set(&self, group: &str, ip: IpAddr, endpoints: &Endpoints) -> io::Result<()> {
+    pub async fn set(&self, group: &str, ip: IpAddr, endpoints: &Endpoints) -> io::Result<()> {
         if !ip.is_loopback() {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
@@ -81,7 +76,7 @@ impl Publish for Proxy {
     }
 
     /// Closes the group's listeners and cuts its connections; none is success.
-    async fn remove(&self, group: &str) {
+    pub async fn remove(&self, group: &str) {
         close(self.groups.lock().await.remove(group)).await;
     }
 }

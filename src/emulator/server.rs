@@ -20,7 +20,6 @@ use super::engine::Engine;
 use super::entra::{self, Entra, identity_routes, routes as entra_routes};
 use super::installation::{Installation, Listeners};
 use super::model::{Azure, Settings};
-use super::publish::Publish;
 use super::requests::Requests;
 use super::world::World;
 use crate::{files, tls};
@@ -40,8 +39,6 @@ pub struct Config {
     pub engine: Arc<dyn Engine>,
     /// Name of the engine, for people.
     pub engine_name: String,
-    /// Publishes their ports.
-    pub publish: Arc<dyn Publish>,
     /// The wall clock.
     pub clock: fn() -> DateTime<Utc>,
     /// The least time from a write to its end.
@@ -56,7 +53,6 @@ impl Config {
         dir: PathBuf,
         engine: Arc<dyn Engine>,
         engine_name: &str,
-        publish: Arc<dyn Publish>,
         clock: fn() -> DateTime<Utc>,
     ) -> Self {
         Self {
@@ -64,7 +60,6 @@ impl Config {
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
             engine,
             engine_name: engine_name.to_owned(),
-            publish,
             clock,
             provisioning: Duration::from_millis(300),
             page: 100,
@@ -154,8 +149,7 @@ fn open_world(config: &Config, facts: &Installation) -> Result<Arc<World>, Error
         Some(saved) => Azure::restore(settings, &saved)?,
         None => Azure::new(settings),
     };
-    let (engine, publish) = (Arc::clone(&config.engine), Arc::clone(&config.publish));
-    Ok(World::new(azure, file, engine, publish, config.clock))
+    Ok(World::new(azure, file, Arc::clone(&config.engine), config.clock))
 }
 
 /// What the listeners serve.

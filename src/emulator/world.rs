@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use super::engine::{ContainerState, Endpoints, Engine, EngineError, GroupRun};
 use super::model::{Azure, Problem, Work};
-use super::publish::Publish;
+use super::proxy::Proxy;
 use crate::files;
 
 /// Addresses tried for one group before its start fails.
@@ -22,7 +22,7 @@ pub(super) struct World {
     model: Mutex<Kept>,
     file: PathBuf,
     pub(super) engine: Arc<dyn Engine>,
-    pub(super) publish: Arc<dyn Publish>,
+    proxy: Proxy,
     pub(super) clock: fn() -> DateTime<Utc>,
     /// Owns the tasks that work on containers.
     pub(super) tasks: TaskTracker,
@@ -39,11 +39,17 @@ impl World {
         azure: Azure,
         file: PathBuf,
         engine: Arc<dyn Engine>,
-        publish: Arc<dyn Publish>,
         clock: fn() -> DateTime<Utc>,
     ) -> Arc<Self> {
         let model = Mutex::new(Kept { azure, saved: Vec::new() });
-        Arc::new(Self { model, file, engine, publish, clock, tasks: TaskTracker::new() })
+        Arc::new(Self {
+            model,
+            file,
+            engine,
+            proxy: Proxy::new(),
+            clock,
+            tasks: TaskTracker::new(),
+        })
     }
 
     /// Lets `act` read or change the model. What changed is on disk when this returns, and the work
@@ -84,7 +90,7 @@ impl World {
             keys
         });
         for group in groups {
-            self.publish.remove(&group).await;
+            self.proxy.remove(&group).await;
         }
         self.engine.reset().await
     }
@@ -135,7 +141,7 @@ impl World {
     }
 
     async fn remove(&self, group: &str) -> Result<(), EngineError> {
-        self.publish.remove(group).await;
+        self.proxy.remove(group).await;
         self.engine.remove(group).await
     }
 
@@ -160,7 +166,7 @@ impl World {
         let Some(mut ip) = ip else { return Ok(()) };
         let mut tried = 1;
         loop {
-            let Err(error) = self.publish.set(group, IpAddr::V4(ip), endpoints).await else {
+            let Err(error) = self.proxy.set(group, IpAddr::V4(ip), endpoints).await else {
                 return Ok(());
             };
             let next = self.with(|azure, _| azure.readdress(group));

@@ -3,7 +3,6 @@
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use aci_operator::emulator::Publish as _;
 use aci_operator::emulator::engine::Endpoints;
 use aci_operator::emulator::proxy::Proxy;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

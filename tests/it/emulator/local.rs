@@ -12,9 +12,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use aci_operator::emulator::engine::none::Nothing;
-use aci_operator::emulator::{
-    Config, Endpoints, Error, Injection, Nowhere, endpoints, environment, serve,
-};
+use aci_operator::emulator::{Config, Endpoints, Error, Injection, endpoints, environment, serve};
 use aci_operator::tls;
 
 pub(super) const VERSION: &str = "api-version=2023-05-01";
@@ -35,7 +33,7 @@ pub(super) struct Local {
 
 pub(super) fn config(dir: &Path, clock: fn() -> DateTime<Utc>) -> Config {
     let engine = Arc::new(Nothing::new(clock));
-    let mut config = Config::new(dir.to_owned(), engine, "none", Arc::new(Nowhere), clock);
+    let mut config = Config::new(dir.to_owned(), engine, "none", clock);
     config.provisioning = Duration::from_millis(30);
     config.page = 2;
     config
