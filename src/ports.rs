@@ -159,7 +159,7 @@ pub struct Entry {
 }
 
 /// How far a claim goes.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 pub enum Phase {
     /// Seen in a source; nothing was written for it.
     Seen,
