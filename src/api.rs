@@ -9,9 +9,16 @@ use kube::api::ObjectMeta;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+<<<<<<< HEAD
 mod container;
+=======
+pub mod check;
+>>>>>>> home
 pub mod container_group;
+mod hints;
 pub mod issuer;
+pub mod parse;
+mod shape;
 pub mod status;
 mod tls;
 
@@ -59,6 +66,46 @@ pub enum Object {
     ContainerGroup(Box<ContainerGroup>),
     /// An issuer.
     Issuer(Box<Issuer>),
+}
+
+impl Object {
+    /// Its metadata.
+    pub fn meta(&self) -> &ObjectMeta {
+        match self {
+            Self::ContainerGroup(group) => &group.metadata,
+            Self::Issuer(issuer) => &issuer.metadata,
+        }
+    }
+
+    /// Its metadata, to be changed.
+    pub fn meta_mut(&mut self) -> &mut ObjectMeta {
+        match self {
+            Self::ContainerGroup(group) => &mut group.metadata,
+            Self::Issuer(issuer) => &mut issuer.metadata,
+        }
+    }
+}
+
+/// Names an object of the home.
+#[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+pub struct ObjectKey {
+    /// Kind, such as `ContainerGroup`.
+    pub kind: String,
+    /// Name.
+    pub name: String,
+}
+
+impl ObjectKey {
+    /// A key.
+    pub fn new(kind: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { kind: kind.into(), name: name.into() }
+    }
+}
+
+impl std::fmt::Display for ObjectKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.kind, self.name)
+    }
 }
 
 /// Marks on an object's metadata that the source of manifests sets and the loop reads.

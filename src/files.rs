@@ -10,6 +10,10 @@ use std::path::Path;
 
 use rustix::fs::{FlockOperation, flock};
 
+mod watch;
+
+pub use watch::Watch;
+
 /// Mode of every file written here: the owner alone.
 const FILE_MODE: u32 = 0o600;
 /// Mode of every directory made here.
@@ -78,20 +82,26 @@ pub struct Lock {
 impl Lock {
     /// Takes the lock, or `None` where another process holds it.
     pub fn try_take(path: &Path) -> io::Result<Option<Self>> {
-        if let Some(dir) = path.parent() {
-            create_dir(dir)?;
-        }
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .mode(FILE_MODE)
-            .open(path)?;
+        let file = Self::open(path)?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Some(Self { _file: file })),
             Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
             Err(e) => Err(e.into()),
         }
+    }
+
+    /// Takes the lock, and waits for it where another process holds it.
+    pub fn take(path: &Path) -> io::Result<Self> {
+        let file = Self::open(path)?;
+        flock(&file, FlockOperation::LockExclusive)?;
+        Ok(Self { _file: file })
+    }
+
+    fn open(path: &Path) -> io::Result<File> {
+        if let Some(dir) = path.parent() {
+            create_dir(dir)?;
+        }
+        OpenOptions::new().create(true).truncate(false).write(true).mode(FILE_MODE).open(path)
     }
 }
 

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::api::Object;
+pub use crate::api::ObjectKey;
 use crate::core::certificate::{LeafRequest, Pair, RootRequest};
 use crate::core::container_group::{Body, Group, GroupId, Scope};
 use crate::core::outcome::Event;
@@ -40,6 +41,19 @@ impl Clock for SystemClock {
 pub trait Random: Send + Sync {
     /// Fills `bytes` from a cryptographic source.
     fn fill(&self, bytes: &mut [u8]) -> Result<(), Fault>;
+}
+
+/// The cryptographic source of the process.
+#[derive(Clone, Copy, Debug)]
+pub struct SystemRandom;
+
+impl Random for SystemRandom {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), Fault> {
+        aws_lc_rs::rand::fill(bytes).map_err(|_| Fault::Store {
+            what: "randomness".to_owned(),
+            problem: "the system gives none".to_owned(),
+        })
+    }
 }
 
 /// Container groups in ARM.
@@ -116,28 +130,6 @@ pub trait Authority: Send + Sync {
     fn leaf(&self, root: &Pair, request: &LeafRequest) -> Result<Pair, Fault>;
 }
 
-/// Names an object of the home.
-#[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
-pub struct ObjectKey {
-    /// Kind, such as `ContainerGroup`.
-    pub kind: String,
-    /// Name.
-    pub name: String,
-}
-
-impl ObjectKey {
-    /// A key.
-    pub fn new(kind: impl Into<String>, name: impl Into<String>) -> Self {
-        Self { kind: kind.into(), name: name.into() }
-    }
-}
-
-impl std::fmt::Display for ObjectKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}/{}", self.kind, self.name)
-    }
-}
-
 /// What the ledger holds of an object: all that must survive the loss of its manifest.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -168,7 +160,7 @@ pub struct Entry {
 }
 
 /// How far a claim goes.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 pub enum Phase {
     /// Seen in a source; nothing was written for it.
     Seen,

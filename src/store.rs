@@ -1,1 +1,215 @@
 //! What the operator remembers: ledger, status, secrets, requests, events.
+//!
+//! A home is a set of named blobs. What they mean is here; where they lie is behind [`Blobs`]: files
+//! of a directory ([`files`]).
+//!
+//! | blob | content |
+//! |---|---|
+//! | `home` | the home's id, and the cloud that it belongs to |
+//! | `heartbeat` | when the daemon was last alive |
+//! | `problems` | problems of the sources that belong to no object |
+//! | `digest-key` | key of the digests in ARM tags |
+//! | `ledger/KIND/NAME` | an [`Entry`] |
+//! | `memory/KIND/NAME`, `status/KIND/NAME`, `events/KIND/NAME` | what passes leave and tell |
+//! | `requests/KIND/NAME` | [`crate::ports::Requests`] |
+//! | `pairs/KIND/NAME` | chain, key and generation: one blob, so never half written |
+//! | `secrets/NAME/KEY` | a secret text as it is |
+//!
+//! All but secrets and the digest key are JSON. Every name from outside is one segment, escaped, so
+//! that none can climb or hide.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use futures::stream::BoxStream;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
+
+use crate::core::Fault;
+use crate::ports::{ObjectKey, Random};
+
+mod files;
+mod ledger;
+mod names;
+mod requests;
+mod secrets;
+
+pub use crate::files::Lock;
+
+/// Named blobs. A name is made of escaped segments with `/` between.
+#[async_trait]
+trait Blobs: Send + Sync {
+    /// The content of a blob, if there is one.
+    async fn get(&self, name: &str) -> Result<Option<Vec<u8>>, Fault>;
+    /// Replaces a blob whole.
+    async fn put(&self, name: &str, content: Vec<u8>) -> Result<(), Fault>;
+    /// Deletes a blob; one that is not there is success.
+    async fn delete(&self, name: &str) -> Result<(), Fault>;
+    /// The next segments below `prefix`, sorted.
+    async fn list(&self, prefix: &str) -> Result<Vec<String>, Fault>;
+    /// An item whenever something below `prefix` may have changed.
+    fn hints(&self, prefix: &str) -> BoxStream<'static, ()>;
+    /// The name of a blob for people.
+    fn place(&self, name: &str) -> String;
+}
+
+/// A home: implements [`crate::ports::Ledger`], [`crate::ports::Secrets`] and
+/// [`crate::ports::RequestBox`].
+pub struct Store {
+    blobs: Arc<dyn Blobs>,
+    random: Arc<dyn Random>,
+    id: String,
+    lock: PathBuf,
+    /// Held while a blob is read, changed and written.
+    writing: Mutex<()>,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Home {
+    id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cloud: Option<String>,
+}
+
+const HOME: &str = "home";
+const HEARTBEAT: &str = "heartbeat";
+
+impl Store {
+    /// Opens the home in the directory `dir`; a new one is made and gets its id.
+    ///
+    /// # Errors
+    /// The directory cannot be read or written, or its file `home` is broken.
+    pub async fn open(dir: &Path, random: Arc<dyn Random>) -> Result<Self, Fault> {
+        let blobs: Arc<dyn Blobs> = Arc::new(files::Files::open(dir)?);
+        let home: Home = match read(&*blobs, HOME).await? {
+            Some(home) => home,
+            None => mint(&*blobs, &*random, &dir.join("opening.lock")).await?,
+        };
+        Ok(Self { blobs, random, id: home.id, lock: dir.join("lock"), writing: Mutex::new(()) })
+    }
+
+    /// Takes the home for this process's loop; `None` where another one has it.
+    ///
+    /// # Errors
+    /// The lock file cannot be made.
+    pub fn lock(&self) -> Result<Option<Lock>, Fault> {
+        Lock::try_take(&self.lock).map_err(|e| fault(self.lock.display().to_string(), &e))
+    }
+
+    /// The home's id, part of the owner tag; minted once.
+    pub fn home_id(&self) -> &str {
+        &self.id
+    }
+
+    /// The cloud that the home belongs to, once pinned.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub async fn pinned_cloud(&self) -> Result<Option<String>, Fault> {
+        Ok(self.read::<Home>(HOME).await?.and_then(|home| home.cloud))
+    }
+
+    /// Makes the home one of `cloud`, for good.
+    ///
+    /// # Errors
+    /// It belongs to another cloud, or cannot be written.
+    pub async fn pin_cloud(&self, cloud: &str) -> Result<(), Fault> {
+        let _writing = self.writing.lock().await;
+        match self.pinned_cloud().await? {
+            Some(pinned) if pinned == cloud => Ok(()),
+            Some(pinned) => Err(Fault::Store {
+                what: self.blobs.place(HOME),
+                problem: format!(
+                    "this home belongs to the cloud `{pinned}`, not to `{cloud}`: use another \
+                     --home"
+                ),
+            }),
+            None => {
+                let home = Home { id: self.id.clone(), cloud: Some(cloud.to_owned()) };
+                self.write(HOME, &home).await
+            }
+        }
+    }
+
+    /// Says that the daemon is alive.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub async fn beat(&self, now: DateTime<Utc>) -> Result<(), Fault> {
+        self.write(HEARTBEAT, &now).await
+    }
+
+    /// When the daemon was last alive.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub async fn heartbeat(&self) -> Result<Option<DateTime<Utc>>, Fault> {
+        self.read(HEARTBEAT).await
+    }
+
+    async fn read<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, Fault> {
+        read(&*self.blobs, name).await
+    }
+
+    async fn write<T: Serialize + Sync>(&self, name: &str, value: &T) -> Result<(), Fault> {
+        self.blobs.put(name, encode(&*self.blobs, name, value)?).await
+    }
+
+    /// All objects that have a blob below `room`, sorted.
+    async fn keys(&self, room: &str) -> Result<Vec<ObjectKey>, Fault> {
+        keys(&*self.blobs, room).await
+    }
+}
+
+async fn keys(blobs: &dyn Blobs, room: &str) -> Result<Vec<ObjectKey>, Fault> {
+    let mut keys = Vec::new();
+    for kind in blobs.list(room).await? {
+        for name in blobs.list(&format!("{room}/{kind}")).await? {
+            if let (Some(kind), Some(name)) = (names::unescape(&kind), names::unescape(&name)) {
+                keys.push(ObjectKey { kind, name });
+            }
+        }
+    }
+    keys.sort();
+    Ok(keys)
+}
+
+async fn read<T: DeserializeOwned>(blobs: &dyn Blobs, name: &str) -> Result<Option<T>, Fault> {
+    let Some(content) = blobs.get(name).await? else { return Ok(None) };
+    // serde's text would repeat what stands there; line and column are enough to find it.
+    serde_json::from_slice(&content).map(Some).map_err(|e| Fault::Store {
+        what: blobs.place(name),
+        problem: format!(
+            "is broken at line {}, column {}; it is left as it is",
+            e.line(),
+            e.column()
+        ),
+    })
+}
+
+fn encode<T: Serialize>(blobs: &dyn Blobs, name: &str, value: &T) -> Result<Vec<u8>, Fault> {
+    serde_json::to_vec_pretty(value).map_err(|e| fault(blobs.place(name), &e))
+}
+
+/// Makes the id of a new home, once even where two processes open it together.
+async fn mint(blobs: &dyn Blobs, random: &dyn Random, lock: &Path) -> Result<Home, Fault> {
+    let taken = Lock::take(lock).map_err(|e| fault(lock.display().to_string(), &e))?;
+    if let Some(home) = read(blobs, HOME).await? {
+        return Ok(home);
+    }
+    let mut bytes = [0; 16];
+    random.fill(&mut bytes)?;
+    let id = uuid::Builder::from_random_bytes(bytes).into_uuid().to_string();
+    let home = Home { id, cloud: None };
+    blobs.put(HOME, encode(blobs, HOME, &home)?).await?;
+    drop(taken);
+    Ok(home)
+}
+
+fn fault(what: String, problem: &dyn std::fmt::Display) -> Fault {
+    Fault::Store { what, problem: problem.to_string() }
+}

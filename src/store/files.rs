@@ -1,0 +1,80 @@
+//! Blobs as files of a directory, readable by the owner alone.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::StreamExt as _;
+use futures::stream::{self, BoxStream};
+use tokio::task::spawn_blocking;
+
+use super::{Blobs, fault};
+use crate::core::Fault;
+use crate::files::{self, Watch};
+
+/// How often a change is looked for where the system tells nothing.
+const POLL: Duration = Duration::from_secs(5);
+
+/// A directory of blobs.
+pub(super) struct Files {
+    dir: PathBuf,
+}
+
+impl Files {
+    /// The blobs of `dir`, which is made if need be.
+    pub(super) fn open(dir: &Path) -> Result<Self, Fault> {
+        files::create_dir(dir).map_err(|e| fault(dir.display().to_string(), &e))?;
+        Ok(Self { dir: dir.to_owned() })
+    }
+
+    /// Runs `work` where it may block.
+    async fn on<T: Send + 'static>(
+        &self,
+        name: &str,
+        work: impl FnOnce(&Path) -> io::Result<T> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let path = self.dir.join(name);
+        let what = path.display().to_string();
+        match spawn_blocking(move || work(&path)).await {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(e)) => Err(fault(what, &e)),
+            Err(e) => Err(fault(what, &e)),
+        }
+    }
+}
+
+#[async_trait]
+impl Blobs for Files {
+    async fn get(&self, name: &str) -> Result<Option<Vec<u8>>, Fault> {
+        self.on(name, files::read).await
+    }
+
+    async fn put(&self, name: &str, content: Vec<u8>) -> Result<(), Fault> {
+        self.on(name, move |path| files::write(path, &content)).await
+    }
+
+    async fn delete(&self, name: &str) -> Result<(), Fault> {
+        self.on(name, files::remove).await
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<String>, Fault> {
+        self.on(prefix, files::list).await
+    }
+
+    fn hints(&self, prefix: &str) -> BoxStream<'static, ()> {
+        let dir = self.dir.join(prefix);
+        // A directory that is not there yet cannot be watched; if making it fails, polling is left.
+        let _ = files::create_dir(&dir);
+        stream::unfold(Watch::new(&[dir]), |mut watch| async move {
+            // Whichever comes first: the time-out is the poll.
+            let _ = tokio::time::timeout(POLL, watch.changed()).await;
+            Some(((), watch))
+        })
+        .boxed()
+    }
+
+    fn place(&self, name: &str) -> String {
+        self.dir.join(name).display().to_string()
+    }
+}
