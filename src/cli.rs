@@ -13,6 +13,7 @@ use crate::app;
 mod apply;
 mod ca;
 mod container;
+mod describe;
 mod get;
 mod human;
 mod local;
@@ -142,9 +143,9 @@ enum Command {
     /// Shows objects with their state
     Get(get::GetArgs),
     /// Shows all that is known of one object
-    Describe(get::DescribeArgs),
+    Describe(describe::DescribeArgs),
     /// Shows what happened
-    Events(get::EventsArgs),
+    Events(describe::EventsArgs),
     /// Waits for a condition of an object
     Wait(wait::WaitArgs),
     /// Shows what applying manifests would change, and what it would cost

@@ -84,7 +84,7 @@ impl App {
         aim: Aim,
         timeout: Duration,
     ) -> Result<Ended> {
-        let done = |item: Option<&Item>, _: bool| match (aim, item) {
+        let done = move |item: Option<&Item>, _: bool| match (aim, item) {
             (Aim::Gone, None) => Some(true),
             (Aim::Condition(kind, truth), Some(item)) => {
                 (item.truth(kind) == truth).then_some(true)
@@ -102,19 +102,19 @@ impl App {
         changes: Vec<Change>,
         keys: &[ObjectKey],
         timeout: Duration,
-        done: Done<'_>,
+        done: &Done,
         watcher: Watcher<'_>,
     ) -> Result<Ended> {
         let _lock = home.keeper.lock()?.ok_or_else(|| Error::Held(self.dir.clone()))?;
         let operator = wire::Operator::new(self, home, wire::azure(self, home)?)?;
         home.keeper.pin_cloud(self.cloud_of(home)?)?;
         let changes = stream::iter(changes).chain(stream::once(async { Change::Listed }));
-        let (passed, passes) = mpsc::unbounded_channel();
+        let (sender, ends) = mpsc::unbounded_channel();
         let stop = CancellationToken::new();
         let forever = changes.chain(stream::pending()).boxed();
-        let mut running = std::pin::pin!(operator.run(forever, Some(passed), stop.clone()));
+        let mut running = std::pin::pin!(operator.run(forever, Some(sender), stop.clone()));
         let ended = tokio::select! {
-            ended = self.wait(home, keys, timeout, Passes::Seen(passes), done, watcher) => ended?,
+            ended = self.wait(home, keys, timeout, Passes::Seen(ends), done, watcher) => ended?,
             stopped = &mut running => {
                 stopped?;
                 return Err(Error::Ended);
@@ -131,14 +131,14 @@ impl App {
         home: &Home,
         keys: &[ObjectKey],
         timeout: Duration,
-        mut passes: Passes,
-        done: Done<'_>,
+        mut ends: Passes,
+        done: &Done,
         watcher: Watcher<'_>,
     ) -> Result<Ended> {
         let deadline = tokio::time::Instant::now() + timeout;
         let mut passed = BTreeSet::new();
         loop {
-            let seen = passes.take(&mut passed);
+            let seen = ends.take(&mut passed);
             let mut items = Vec::new();
             let mut answers = Vec::new();
             for key in keys {
@@ -150,11 +150,11 @@ impl App {
                 answers.push(done(item.as_ref(), !seen || passed.contains(key)));
                 items.extend(item);
             }
-            let timed_out = tokio::time::Instant::now() >= deadline;
             let all: Option<Vec<_>> = answers.into_iter().collect();
-            if timed_out || all.is_some() {
+            if all.is_some() || tokio::time::Instant::now() >= deadline {
+                let timed_out = all.is_none();
                 let reached = all.is_some_and(|all| all.into_iter().all(|reached| reached));
-                return Ok(Ended { items, reached, timed_out: timed_out && !reached });
+                return Ok(Ended { items, reached, timed_out });
             }
             tokio::time::sleep(GLANCE).await;
         }
@@ -163,7 +163,7 @@ impl App {
 
 /// The answer for one object, from how it is (`None` where it is gone) and whether a pass over it has
 /// ended: reached, never to be reached, or nothing yet.
-pub(super) type Done<'a> = &'a (dyn Fn(Option<&Item>, bool) -> Option<bool> + Send + Sync);
+pub(super) type Done = dyn Fn(Option<&Item>, bool) -> Option<bool> + Send + Sync;
 
 /// Whether the ends of passes are seen from here.
 pub(super) enum Passes {
@@ -176,8 +176,8 @@ pub(super) enum Passes {
 impl Passes {
     /// Adds the passes that ended to `passed`; whether they are seen at all.
     fn take(&mut self, passed: &mut BTreeSet<ObjectKey>) -> bool {
-        let Self::Seen(passes) = self else { return false };
-        while let Ok(key) = passes.try_recv() {
+        let Self::Seen(ends) = self else { return false };
+        while let Ok(key) = ends.try_recv() {
             passed.insert(key);
         }
         true

@@ -22,7 +22,7 @@ impl App {
         let key = ObjectKey::new(Kind::ContainerGroup.as_str(), group);
         let item = self.item(&home, &key).await?;
         let id = item.status["id"].as_str().and_then(live::parse_id);
-        let id = id.ok_or_else(|| Error::NotMade(key))?;
+        let id = id.ok_or(Error::NotMade(key))?;
         let name = choose(&item, container)?;
         Ok(Container { azure: wire::azure(self, &home)?, id, name })
     }

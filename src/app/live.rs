@@ -48,7 +48,8 @@ impl App {
         let azure = wire::azure(self, &home)?;
         let mut known = BTreeSet::new();
         for entry in home.ledger.entries().await? {
-            let named = entry.pinned.get("subscription").cloned().or(azure.subscription.clone());
+            let named =
+                entry.pinned.get("subscription").cloned().or_else(|| azure.subscription.clone());
             let resource_group = entry.manifest["spec"]["resourceGroup"].as_str();
             known.extend(named.zip(resource_group.map(str::to_owned)));
         }
@@ -82,7 +83,7 @@ fn seen(group: Group, home: &str) -> LiveGroup {
     let tag = group.tags.iter().find(|(name, _)| name.eq_ignore_ascii_case(OWNER));
     let ours = tag.is_some_and(|(_, value)| value.starts_with(home));
     let resource_group = parse_id(&group.id).map_or_else(String::new, |id| id.resource_group);
-    LiveGroup { resource_group, ours, group }
+    LiveGroup { group, resource_group, ours }
 }
 
 /// Reads ARM's spelling of a container group's id, whose fixed parts come in any case.

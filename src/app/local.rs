@@ -62,7 +62,7 @@ pub struct Status {
 }
 
 /// How long starting may take: an engine may have to be woken first.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 /// How long stopping may take.
 const STOP: Duration = Duration::from_secs(30);
 /// How often is looked.
@@ -221,7 +221,7 @@ fn describe(endpoints: Endpoints, status: emulator::Status) -> Status {
         requests: status
             .requests
             .into_iter()
-            .map(|(operation, n)| (operation.to_string(), n))
+            .map(|(operation, count)| (operation.to_string(), count))
             .collect(),
         faults: status.faults.iter().filter_map(|fault| serde_json::to_value(fault).ok()).collect(),
     }
@@ -239,7 +239,7 @@ fn not_running() -> Error {
 fn refused(error: ClientError) -> Error {
     match error {
         ClientError::NotRunning(_) | ClientError::Unreachable(_) => not_running(),
-        other => {
+        other @ ClientError::Refused(_) => {
             problem(&format!("does not do it: {other}"), "look at `aci-operator local status`")
         }
     }

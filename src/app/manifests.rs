@@ -139,7 +139,9 @@ fn elide(field: &Field, value: &mut Value) {
             }
         }
         (Shape::List { item, .. }, Value::Array(list)) => {
-            list.iter_mut().for_each(|value| elide(item, value));
+            for value in list {
+                elide(item, value);
+            }
         }
         _ => {}
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::apply::{Ended, Passes, Watcher};
+use super::apply::{Done, Ended, Passes, Watcher};
 use super::view::{Item, Kind, Settled};
 use super::{App, Error, Home, Result, wire};
 use crate::core::{ConditionType, Truth};
@@ -48,7 +48,7 @@ impl App {
     ) -> Result<Outcome> {
         let home = self.home()?;
         let before = self.item(&home, key).await?;
-        self.check(&before, verb)?;
+        check(&before, verb)?;
         let requests = self.requested(&home, &before, verb).await?;
         home.requests.set_requests(key, &requests).await?;
         let held = home.is_held()?;
@@ -67,24 +67,6 @@ impl App {
                 Ok(Outcome::Ended(ended))
             }
             _ => Ok(Outcome::Recorded { held }),
-        }
-    }
-
-    fn check(&self, item: &Item, verb: Verb) -> Result<()> {
-        let key = || item.entry.key.clone();
-        match verb {
-            Verb::Renew if item.entry.key.kind != Kind::ContainerGroup.as_str() => {
-                Err(Error::NotForKind { key: key(), verb: "renew" })
-            }
-            Verb::Renew if item.entry.manifest["spec"]["tls"].is_null() => {
-                Err(Error::NoCertificate(key()))
-            }
-            Verb::Approve if item.facts.pending.is_none() => Err(Error::NothingToApprove(key())),
-            Verb::Delete => match still_wanted(&item.entry)? {
-                Some(place) => Err(Error::StillWanted { key: key(), place }),
-                None => Ok(()),
-            },
-            _ => Ok(()),
         }
     }
 
@@ -113,11 +95,27 @@ impl App {
     }
 }
 
+/// Whether a verb makes sense for an object as it is.
+fn check(item: &Item, verb: Verb) -> Result<()> {
+    let key = || item.entry.key.clone();
+    match verb {
+        Verb::Renew if item.entry.key.kind != Kind::ContainerGroup.as_str() => {
+            Err(Error::NotForKind { key: key(), verb: "renew" })
+        }
+        Verb::Renew if item.entry.manifest["spec"]["tls"].is_null() => {
+            Err(Error::NoCertificate(key()))
+        }
+        Verb::Approve if item.facts.pending.is_none() => Err(Error::NothingToApprove(key())),
+        Verb::Delete => match still_wanted(&item.entry)? {
+            Some(place) => Err(Error::StillWanted { key: key(), place }),
+            None => Ok(()),
+        },
+        _ => Ok(()),
+    }
+}
+
 /// When a verb has had its effect.
-fn effect(
-    verb: Verb,
-    before: &Item,
-) -> Box<dyn Fn(Option<&Item>, bool) -> Option<bool> + Send + Sync> {
+fn effect(verb: Verb, before: &Item) -> Box<Done> {
     let serial = before.facts.serial.clone();
     let pending = before.facts.pending.clone();
     let stuck =

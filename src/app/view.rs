@@ -221,7 +221,7 @@ impl Item {
 }
 
 /// One document for several: Kubernetes' `List`.
-pub fn list(documents: Vec<Value>) -> Value {
+pub fn list(documents: &[Value]) -> Value {
     json!({"apiVersion": "v1", "kind": "List", "items": documents})
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::get::short;
-use super::print::plain;
+use super::print::{self, plain};
 use super::progress::Progress;
 use super::{Exit, Result, Session};
 use crate::app::view::{Item, Settled};
@@ -48,7 +48,7 @@ impl Session {
             }
         };
         for item in &ended.items {
-            self.screen.line(&summary(item))?;
+            print::line(&summary(item))?;
         }
         if ended.timed_out {
             self.screen.warn("the time is over; `aci-operator apply` again, or `run`, goes on");

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::{Exit, Result, Session};
+use super::{Exit, Result, Session, print};
 
 #[derive(Debug, Subcommand)]
 #[command(disable_help_subcommand = true)]
@@ -40,7 +40,7 @@ impl Session {
         let (args, wanted) = match command {
             Command::Export(args) => {
                 let pem = self.app.root(args.issuer.as_deref()).await?;
-                self.screen.raw(pem.as_bytes())?;
+                print::raw(pem.as_bytes())?;
                 return Ok(Exit::Done);
             }
             Command::Trust(args) => (args, true),
@@ -48,7 +48,7 @@ impl Session {
         };
         let report = self.app.trust(args.issuer.as_deref(), wanted).await?;
         for line in &report.done {
-            self.screen.line(line)?;
+            print::line(line)?;
         }
         for problem in &report.problems {
             self.screen.warn(problem);

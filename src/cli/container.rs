@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use tokio::sync::mpsc;
 
-use super::print::Failure;
+use super::print::{self, Failure, plain};
 use super::{Exit, Result, Session, name, quote, terminal};
 use crate::app::container::{ExecSession, news};
 use crate::app::view::Kind;
@@ -64,15 +64,19 @@ const POLL: Duration = Duration::from_secs(2);
 impl Session {
     pub(super) async fn logs(&self, args: &LogsArgs) -> Result {
         let container = self.app.container(&group(&args.group)?, args.container.clone()).await?;
-        let mut shown = container.logs(args.tail, args.timestamps).await?;
-        self.screen.raw(shown.as_bytes())?;
-        while args.follow {
+        if !args.follow {
+            let text = container.logs(args.tail, args.timestamps).await?;
+            print::raw(text.as_bytes())?;
+            return Ok(Exit::Done);
+        }
+        let mut shown = container.logs(None, args.timestamps).await?;
+        print::raw(newest(&shown, args.tail).as_bytes())?;
+        loop {
             tokio::time::sleep(POLL).await;
             let now = container.logs(None, args.timestamps).await?;
-            self.screen.raw(news(&shown, &now).as_bytes())?;
+            print::raw(news(&shown, &now).as_bytes())?;
             shown = now;
         }
-        Ok(Exit::Done)
     }
 
     pub(super) async fn exec(&self, args: &ExecArgs) -> Result {
@@ -98,18 +102,28 @@ impl Session {
             let open = input.is_some() && matches!(output, Output::Flows);
             tokio::select! {
                 piece = session.receive() => match piece? {
-                    Some(piece) => self.screen.raw(&output.pass(piece))?,
-                    None => return Ok(Exit::Done),
+                    Some(piece) => print::raw(&output.pass(piece))?,
+                    None => return output.end(),
                 },
-                typed = next(&mut input), if open => match typed {
-                    Some(bytes) => session.send(&bytes).await?,
-                    None => {
+                typed = next(&mut input), if open => {
+                    let bytes = typed.unwrap_or_else(|| {
                         input = None;
-                        session.send(END_OF_INPUT).await?;
-                    }
-                },
+                        END_OF_INPUT.to_vec()
+                    });
+                    session.send(&bytes).await?;
+                }
             }
         }
+    }
+}
+
+/// The last `lines` lines, or all.
+fn newest(text: &str, lines: Option<u32>) -> &str {
+    let Some(lines) = lines.and_then(|lines| usize::try_from(lines).ok()) else { return text };
+    let ends = text.trim_end_matches('\n').rmatch_indices('\n');
+    match lines.checked_sub(1).map(|before| ends.skip(before).map(|(at, _)| at + 1).next()) {
+        None => "",
+        Some(start) => &text[start.unwrap_or_default()..],
     }
 }
 
@@ -171,6 +185,17 @@ impl Output {
         *self = Self::Flows;
         rest
     }
+
+    /// The session is over: well, if the command began.
+    fn end(&self) -> Result {
+        match self {
+            Self::Flows => Ok(Exit::Done),
+            Self::Waits(held) => {
+                let said = plain(&String::from_utf8_lossy(held));
+                Err(Failure::Usage(format!("the command did not start: {}", said.trim())))
+            }
+        }
+    }
 }
 
 /// Standard input, piece by piece. It is read on a thread of its own: nothing else can wait for it
@@ -201,6 +226,15 @@ mod tests {
         assert!(line.starts_with("stty -echo") && line.ends_with("exec 'ls' '-l' 'it'\\''s'\n"));
         assert!(!line.contains("aci-operator-begins"), "the echo would be taken for the marker");
         assert_eq!(plan(&words[..1], true), ("ls".to_owned(), None));
+    }
+
+    #[test]
+    fn the_newest_lines() {
+        for (lines, want) in
+            [(None, "a\nb\nc\n"), (Some(0), ""), (Some(2), "b\nc\n"), (Some(9), "a\nb\nc\n")]
+        {
+            assert_eq!(newest("a\nb\nc\n", lines), want, "{lines:?}");
+        }
     }
 
     #[test]

@@ -4,16 +4,15 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::name::{self, Selection};
-use super::print::{Colour, Failure, Screen, plain};
+use super::print::{self, Colour, Failure, plain};
 use super::table::{self, Cell};
 use super::{Exit, Output, Result, Session, human};
 use crate::app::live::LiveGroup;
 use crate::app::view::{self, Freshness, Item, Snapshot};
 use crate::app::{Home, view::ObjectKey};
-use crate::core::outcome::EventType;
 use crate::core::{ConditionType, Reason, Truth};
 
 #[derive(Args, Debug)]
@@ -37,28 +36,6 @@ pub(super) struct GetArgs {
     /// Ask Azure: all container groups of the subscriptions in use, whether ours or not
     #[arg(long)]
     live: bool,
-}
-
-#[derive(Args, Debug)]
-#[command(after_help = "\
-Examples:
-  aci-operator describe app-with-ssl
-  aci-operator describe issuer/local-ca")]
-pub(super) struct DescribeArgs {
-    /// NAME, KIND NAME or KIND/NAME
-    #[arg(value_name = "[KIND] NAME", num_args = 1..=2, required = true)]
-    what: Vec<String>,
-}
-
-#[derive(Args, Debug)]
-#[command(after_help = "\
-Examples:
-  aci-operator events
-  aci-operator events app-with-ssl")]
-pub(super) struct EventsArgs {
-    /// NAME, KIND NAME or KIND/NAME; all events without
-    #[arg(value_name = "[KIND] [NAME]", num_args = 0..=2)]
-    what: Vec<String>,
 }
 
 /// How often `--watch` looks.
@@ -114,17 +91,17 @@ impl Session {
                 let wide = self.output == Output::Wide;
                 let rows: Vec<_> = items.iter().map(|item| row(item, now, wide)).collect();
                 let table = table::render(self.screen, header(wide), &rows);
-                self.screen.raw(table.as_bytes())?;
+                print::raw(table.as_bytes())?;
             }
             Output::Name => {
                 for item in items {
-                    self.screen.line(&short(&item.entry.key))?;
+                    print::line(&short(&item.entry.key))?;
                 }
             }
             Output::Json | Output::Yaml => {
                 let mut documents: Vec<_> = items.iter().map(Item::document).collect();
                 let document = if one { documents.pop() } else { None };
-                self.print_document(&document.unwrap_or_else(|| view::list(documents)))?;
+                self.print_document(&document.unwrap_or_else(|| view::list(&documents)))?;
             }
         }
         Ok(())
@@ -133,9 +110,9 @@ impl Session {
     /// A value as JSON or YAML.
     pub(super) fn print_document(&self, document: &Value) -> Result<()> {
         if self.output == Output::Yaml {
-            self.screen.yaml(document)?;
+            print::yaml(document)?;
         } else {
-            self.screen.json(document)?;
+            print::json(document)?;
         }
         Ok(())
     }
@@ -169,7 +146,7 @@ impl Session {
         let wide = self.output == Output::Wide;
         let table = table::render(self.screen, header(wide), &[row(item, self.app.now(), wide)]);
         let row = table.lines().nth(1).unwrap_or_default();
-        self.screen.line(row)?;
+        print::line(row)?;
         Ok(())
     }
 
@@ -185,73 +162,20 @@ impl Session {
                 }
                 let rows: Vec<_> = groups.iter().map(live_row).collect();
                 let table = table::render(self.screen, LIVE, &rows);
-                self.screen.raw(table.as_bytes())?;
+                print::raw(table.as_bytes())?;
             }
             Output::Name => {
                 for live in &groups {
-                    self.screen.line(&plain(&live.group.id))?;
+                    print::line(&plain(&live.group.id))?;
                 }
             }
             Output::Json | Output::Yaml => {
-                let documents = groups.iter().map(LiveGroup::document).collect();
-                self.print_document(&view::list(documents))?;
+                let documents: Vec<_> = groups.iter().map(LiveGroup::document).collect();
+                self.print_document(&view::list(&documents))?;
             }
         }
         Ok(Exit::Done)
     }
-
-    pub(super) async fn events(&self, args: &EventsArgs) -> Result {
-        let home = self.app.home()?;
-        let key = if args.what.is_empty() { None } else { Some(name::object(&args.what)?) };
-        let events = self.app.events(&home, key.as_ref()).await?;
-        if let Output::Json | Output::Yaml = self.output {
-            let documents = events.iter().map(|event| json!(event)).collect();
-            self.print_document(&view::list(documents))?;
-            return Ok(Exit::Done);
-        }
-        if events.is_empty() {
-            self.screen.note("No events found");
-        }
-        let now = self.app.now();
-        let rows: Vec<_> = events.iter().map(|counted| event_row(counted, now)).collect();
-        let header = ["LAST", "TYPE", "REASON", "OBJECT", "COUNT", "MESSAGE"];
-        self.screen.raw(table::render(self.screen, &header, &rows).as_bytes())?;
-        Ok(Exit::Done)
-    }
-
-    pub(super) async fn describe(&self, args: &DescribeArgs) -> Result {
-        let key = name::object(&args.what)?;
-        let home = self.app.home()?;
-        let item = self.app.item(&home, &key).await?;
-        if let Output::Json | Output::Yaml = self.output {
-            self.print_document(&item.document())?;
-            return Ok(Exit::Done);
-        }
-        let now = self.app.now();
-        let events = self.app.events(&home, Some(&key)).await?;
-        let mut text = describe(self.screen, &item, now);
-        text.push_str("\nEvents:\n");
-        let rows: Vec<_> = events.iter().map(|counted| event_row(counted, now)).collect();
-        let header = ["LAST", "TYPE", "REASON", "OBJECT", "COUNT", "MESSAGE"];
-        text.push_str(&indent(&table::render(self.screen, &header, &rows)));
-        self.screen.raw(text.as_bytes())?;
-        Ok(Exit::Done)
-    }
-}
-
-fn event_row(counted: &view::CountedEvent, now: DateTime<Utc>) -> Vec<Cell> {
-    let colour = match counted.event.kind {
-        EventType::Normal => Colour::None,
-        EventType::Warning => Colour::Yellow,
-    };
-    vec![
-        Cell::new(human::duration(now - counted.last)),
-        Cell::coloured(format!("{:?}", counted.event.kind), colour),
-        Cell::new(counted.event.reason.to_string()),
-        Cell::new(short(&counted.object)),
-        Cell::new(counted.count.to_string()),
-        Cell::new(&counted.event.message),
-    ]
 }
 
 /// `kind/name`, as kubectl prints it and as every command takes it.
@@ -322,89 +246,4 @@ fn live_row(live: &LiveGroup) -> Vec<Cell> {
         Cell::of(group.fqdn.as_ref()),
         Cell::new(if live.ours { "yes" } else { "no" }),
     ]
-}
-
-fn describe(screen: Screen, item: &Item, now: DateTime<Utc>) -> String {
-    let entry = &item.entry;
-    let facts = &item.facts;
-    let time = |at: Option<DateTime<Utc>>| {
-        at.map(|at| format!("{} ({})", at.to_rfc3339(), human::distance(at, now)))
-    };
-    let fields = [
-        ("Name", Some(entry.key.name.clone())),
-        ("Kind", Some(entry.key.kind.clone())),
-        ("UID", Some(entry.uid.clone())),
-        ("Generation", Some(format!("{} (seen: {})", entry.generation, facts.observed_generation))),
-        ("Created", time(Some(entry.created))),
-        ("Deletion asked", time(entry.deletion)),
-        ("Manifest", entry.place.clone()),
-        ("Reason", Some(item.reason().to_string())),
-        ("Message", Some(item.message())),
-        ("Azure id", item.status["id"].as_str().map(str::to_owned)),
-        ("State", facts.provisioning_state.clone()),
-        ("IP", facts.ip.map(|ip| ip.to_string())),
-        ("FQDN", facts.fqdn.clone()),
-        ("Certificate", facts.serial.clone()),
-        ("Served", facts.served_serial.clone()),
-        ("Expires", time(facts.expires)),
-        ("Renews", time(facts.renews)),
-        ("Facts read", time(facts.observed_at)),
-    ];
-    let mut text = String::new();
-    for (name, value) in fields {
-        if let Some(value) = value.filter(|value| !value.is_empty()) {
-            text.push_str(&format!("{:<16}{}\n", format!("{name}:"), plain(&value)));
-        }
-    }
-    text.push_str(&containers(screen, &item.status["containers"]));
-    text.push_str(&pending(&item.status["pendingApproval"]));
-    text.push_str("\nConditions:\n");
-    let rows: Vec<_> = facts
-        .conditions
-        .iter()
-        .map(|condition| {
-            vec![
-                Cell::new(condition.kind.to_string()),
-                Cell::new(format!("{:?}", condition.status)),
-                Cell::new(condition.reason.to_string()),
-                Cell::new(human::duration(now - condition.last_transition_time)),
-                Cell::new(&condition.message),
-            ]
-        })
-        .collect();
-    let header = ["TYPE", "STATUS", "REASON", "SINCE", "MESSAGE"];
-    text.push_str(&indent(&table::render(screen, &header, &rows)));
-    text
-}
-
-fn containers(screen: Screen, status: &Value) -> String {
-    let row = |container: &Value| {
-        vec![
-            Cell::of(container["name"].as_str()),
-            Cell::of(container["state"].as_str()),
-            Cell::of(container["restartCount"].as_i64()),
-        ]
-    };
-    let rows: Vec<_> = status.as_array().into_iter().flatten().map(row).collect();
-    if rows.is_empty() {
-        return String::new();
-    }
-    let table = table::render(screen, &["NAME", "STATE", "RESTARTS"], &rows);
-    format!("\nContainers:\n{}", indent(&table))
-}
-
-fn pending(status: &Value) -> String {
-    let Some(cost) = status["cost"].as_str() else { return String::new() };
-    let mut text = format!("\nWaits for `aci-operator approve` (costs {cost}):\n");
-    for change in status["changes"].as_array().into_iter().flatten().filter_map(Value::as_str) {
-        text.push_str(&format!("  {}\n", plain(change)));
-    }
-    text
-}
-
-fn indent(table: &str) -> String {
-    if table.is_empty() {
-        return "  (none)\n".to_owned();
-    }
-    table.lines().map(|line| format!("  {line}\n")).collect()
 }

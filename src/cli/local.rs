@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::io::AsyncReadExt as _;
 use tokio_util::sync::CancellationToken;
 
-use super::print::{Failure, plain};
+use super::print::{self, Failure, plain};
 use super::{Exit, Output, Result, Session, progress, quote, run};
 use crate::app::local::{Engine, Status};
 use crate::core::names;
@@ -124,9 +124,9 @@ pub(super) enum FaultCommand {
         #[command(flatten)]
         filter: Filter,
     },
-    /// 409 ContainerGroupTransitioning
+    /// 409, another operation is going on
     Conflict(Filter),
-    /// 500 InternalServerError
+    /// 500, Azure is broken
     Error(Filter),
     /// The answer comes late
     Latency {
@@ -218,7 +218,7 @@ impl Session {
             Command::Status => self.print_status(&self.app.local_status().await?)?,
             Command::Env => {
                 for (name, value) in self.app.local_environment()? {
-                    self.screen.line(&format!("export {name}={}", quote::shell(&value)))?;
+                    print::line(&format!("export {name}={}", quote::shell(&value)))?;
                 }
             }
             Command::Logs { follow } => self.local_logs(*follow).await?,
@@ -273,7 +273,7 @@ impl Session {
         ];
         for (name, value) in lines {
             let value = if value.is_empty() { "(none)".to_owned() } else { plain(&value) };
-            self.screen.line(&format!("{:<18}{value}", format!("{name}:")))?;
+            print::line(&format!("{:<18}{value}", format!("{name}:")))?;
         }
         Ok(())
     }
@@ -285,7 +285,7 @@ impl Session {
         loop {
             let mut piece = Vec::new();
             log.read_to_end(&mut piece).await?;
-            self.screen.raw(&piece)?;
+            print::raw(&piece)?;
             if !follow {
                 return Ok(());
             }
@@ -304,7 +304,7 @@ impl Session {
                     self.screen.note("No faults wait");
                 }
                 for fault in faults {
-                    self.screen.line(&plain(&fault.to_string()))?;
+                    print::line(&plain(&fault.to_string()))?;
                 }
             }
             FaultCommand::Clear => self.app.clear_faults().await?,

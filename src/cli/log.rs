@@ -27,7 +27,7 @@ pub(super) fn start(global: &Global, server: bool) -> Result<(), Failure> {
     } else {
         filter.from_env().map_err(|e| Failure::Usage(format!("RUST_LOG: {e}")))?
     };
-    let filter = filter.and(filter_fn(|metadata| is_allowed(metadata)));
+    let filter = filter.and(filter_fn(is_allowed));
     registry()
         .with(layer(global.log_format).with_filter(filter))
         .try_init()

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::get::short;
-use super::print::{Colour, plain};
+use super::print::{self, Colour, Failure, plain};
 use super::{Exit, Output, Result, Session};
 use crate::app::manifests::{Difference, Manifests};
 
@@ -82,11 +82,7 @@ impl Session {
         } else {
             self.complain(&manifests);
             for manifest in &manifests.objects {
-                self.screen.line(&format!(
-                    "{}: {} valid",
-                    manifest.place,
-                    short(&manifest.key())
-                ))?;
+                print::line(&format!("{}: {} valid", manifest.place, short(&manifest.key())))?;
             }
         }
         Ok(if good { Exit::Done } else { Exit::NotReached })
@@ -98,24 +94,17 @@ impl Session {
         let mut exit = Exit::Done;
         for (key, difference) in differences {
             let name = short(&key);
-            match difference {
+            let (colour, head, changes) = match difference {
                 Difference::None => continue,
-                Difference::New => {
-                    self.screen
-                        .line(&self.screen.paint(Colour::Green, &format!("+ {name}: new")))?;
-                }
-                Difference::Spec => {
-                    self.screen
-                        .line(&self.screen.paint(Colour::Yellow, &format!("~ {name}: spec")))?;
-                }
+                Difference::New => (Colour::Green, format!("+ {name}: new"), Vec::new()),
+                Difference::Spec => (Colour::Yellow, format!("~ {name}: spec"), Vec::new()),
                 Difference::Changed(changes, cost) => {
-                    let head = format!("~ {name}: costs {cost}");
-                    self.screen.line(&self.screen.paint(Colour::Yellow, &head))?;
-                    for change in changes {
-                        let line = format!("    {} ({})", plain(&change.to_string()), change.cost);
-                        self.screen.line(&line)?;
-                    }
+                    (Colour::Yellow, format!("~ {name}: costs {cost}"), changes)
                 }
+            };
+            print::line(&self.screen.paint(colour, &head))?;
+            for change in changes {
+                print::line(&format!("    {} ({})", plain(&change.to_string()), change.cost))?;
             }
             exit = Exit::NotReached;
         }
@@ -125,7 +114,7 @@ impl Session {
     pub(super) async fn render(&self, args: &RenderArgs) -> Result {
         let manifests = self.good(&args.files)?;
         let documents = self.app.render(&manifests, args.show_secrets).await?;
-        self.screen.raw(documents.join("---\n").as_bytes())?;
+        print::raw(documents.join("---\n").as_bytes())?;
         Ok(Exit::Done)
     }
 
@@ -136,6 +125,6 @@ impl Session {
         if manifests.problems.is_empty() {
             return Ok(manifests);
         }
-        Err(super::print::Failure::Usage("there are invalid manifests".to_owned()))
+        Err(Failure::Usage("there are invalid manifests".to_owned()))
     }
 }

@@ -4,8 +4,7 @@ use clap::Args;
 use clap_complete::Shell;
 use serde_json::json;
 
-use super::print::Screen;
-use super::{Exit, Output, Result};
+use super::{Exit, Output, Result, print};
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -28,22 +27,22 @@ pub(super) struct VersionArgs {}
 /// Commit of the sources, where the build was told.
 const COMMIT: Option<&str> = option_env!("ACI_OPERATOR_COMMIT");
 
-pub(super) fn completions(args: &CompletionsArgs, screen: Screen) -> Result {
+pub(super) fn completions(args: &CompletionsArgs) -> Result {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut super::command(), "aci-operator", &mut script);
-    screen.raw(&script)?;
+    print::raw(&script)?;
     Ok(Exit::Done)
 }
 
-pub(super) fn version(output: Output, screen: Screen) -> Result {
+pub(super) fn version(output: Output) -> Result {
     let version = env!("CARGO_PKG_VERSION");
     let document = json!({"version": version, "commit": COMMIT});
     match output {
-        Output::Json => screen.json(&document)?,
-        Output::Yaml => screen.yaml(&document)?,
+        Output::Json => print::json(&document)?,
+        Output::Yaml => print::yaml(&document)?,
         Output::Table | Output::Wide | Output::Name => {
             let commit = COMMIT.map_or_else(String::new, |commit| format!(" ({commit})"));
-            screen.line(&format!("aci-operator {version}{commit}"))?;
+            print::line(&format!("aci-operator {version}{commit}"))?;
         }
     }
     Ok(Exit::Done)

@@ -86,72 +86,72 @@ impl Screen {
         !self.quiet && io::stderr().is_terminal()
     }
 
-    /// A result, with its line end.
-    pub(super) fn line(self, text: &str) -> io::Result<()> {
-        let mut out = io::stdout().lock();
-        out.write_all(text.as_bytes())?;
-        out.write_all(b"\n")
-    }
-
-    /// A result as it is.
-    pub(super) fn raw(self, bytes: &[u8]) -> io::Result<()> {
-        let mut out = io::stdout().lock();
-        out.write_all(bytes)?;
-        out.flush()
-    }
-
-    /// A result as JSON.
-    pub(super) fn json(self, value: &Value) -> io::Result<()> {
-        self.line(&serde_json::to_string_pretty(value)?)
-    }
-
-    /// A result as a YAML document.
-    pub(super) fn yaml(self, value: &Value) -> io::Result<()> {
-        let text = serde_saphyr::to_string(value).map_err(io::Error::other)?;
-        self.raw(text.as_bytes())
-    }
-
     /// A remark for people, on standard error.
     pub(super) fn note(self, text: &str) {
         if !self.quiet {
-            self.complain(text);
+            complain(text);
         }
     }
 
     /// Something that somebody should look at, on standard error.
     pub(super) fn warn(self, text: &str) {
-        self.complain(&format!("{} {text}", paint(self.colour_err, Colour::Yellow, "warning:")));
+        complain(&format!("{} {text}", paint(self.colour_err, Colour::Yellow, "warning:")));
     }
 
     /// What went wrong and what to do about it, on standard error.
     pub(super) fn failure(self, failure: &Failure) {
         let label = paint(self.colour_err, Colour::Red, "error:");
-        self.complain(&format!("{label} {failure}"));
+        complain(&format!("{label} {failure}"));
         let mut source = std::error::Error::source(failure);
         while let Some(cause) = source {
-            self.complain(&format!("  because: {cause}"));
+            complain(&format!("  because: {cause}"));
             source = cause.source();
         }
         if let Some(remedy) = failure.remedy().filter(|remedy| !remedy.is_empty()) {
-            self.complain(&format!("  {remedy}"));
+            complain(&format!("  {remedy}"));
         }
-    }
-
-    /// A question on a terminal, without a line end.
-    pub(super) fn prompt(self, text: &str) {
-        let mut err = io::stderr().lock();
-        let _ = err.write_all(text.as_bytes()).and_then(|()| err.flush());
     }
 
     /// `text` in a colour, where standard output shows it.
     pub(super) fn paint(self, colour: Colour, text: &str) -> String {
         paint(self.colour_out, colour, text)
     }
+}
 
-    fn complain(self, text: &str) {
-        // There is no one left to tell when standard error is closed.
-        let _ = writeln!(io::stderr().lock(), "{text}");
-    }
+/// A result, with its line end.
+pub(super) fn line(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.write_all(b"\n")
+}
+
+/// A result as it is.
+pub(super) fn raw(bytes: &[u8]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(bytes)?;
+    out.flush()
+}
+
+/// A result as JSON.
+pub(super) fn json(value: &Value) -> io::Result<()> {
+    line(&serde_json::to_string_pretty(value)?)
+}
+
+/// A result as a YAML document.
+pub(super) fn yaml(value: &Value) -> io::Result<()> {
+    let text = serde_saphyr::to_string(value).map_err(io::Error::other)?;
+    raw(text.as_bytes())
+}
+
+/// A question on a terminal, without a line end.
+pub(super) fn prompt(text: &str) {
+    let mut err = io::stderr().lock();
+    let _ = err.write_all(text.as_bytes()).and_then(|()| err.flush());
+}
+
+fn complain(text: &str) {
+    // There is no one left to tell when standard error is closed.
+    let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
 fn paint(wanted: bool, colour: Colour, text: &str) -> String {

@@ -48,8 +48,8 @@ fn start(cli: &Cli, screen: Screen) -> Result {
     log::start(&cli.global, cli.command.is_server())?;
     tls::install_provider();
     match &cli.command {
-        Command::Completions(args) => return meta::completions(args, screen),
-        Command::Version(_) => return meta::version(cli.global.output, screen),
+        Command::Completions(args) => return meta::completions(args),
+        Command::Version(_) => return meta::version(cli.global.output),
         _ => {}
     }
     let app = app::App::new(cli.global.home.clone(), cli.global.cloud)?;

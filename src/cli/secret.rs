@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _, Read as _};
 use clap::Subcommand;
 use serde_json::json;
 
-use super::print::{Failure, Screen};
+use super::print::{self, Failure};
 use super::table::{self, Cell};
 use super::{Exit, Output, Result, Session, terminal};
 use crate::core::Secret;
@@ -51,7 +51,7 @@ impl Session {
     pub(super) async fn secret(&self, command: &Command) -> Result {
         match command {
             Command::Set { name, key } => {
-                let value = value(self.screen, &format!("{name}/{key}: "))?;
+                let value = value(&format!("{name}/{key}: "))?;
                 self.app.set_secret(name, key, &value).await?;
                 self.screen.note(&format!("{name}/{key} stored"));
                 Ok(Exit::Done)
@@ -75,7 +75,7 @@ impl Session {
             Output::Json | Output::Yaml => self.print_document(&json!(names))?,
             Output::Name => {
                 for name in names.keys() {
-                    self.screen.line(name)?;
+                    print::line(name)?;
                 }
             }
             Output::Table | Output::Wide => {
@@ -86,7 +86,7 @@ impl Session {
                     vec![Cell::new(name), Cell::new(keys.join(","))]
                 };
                 let rows: Vec<_> = names.iter().map(row).collect();
-                self.screen.raw(table::render(self.screen, &["NAME", "KEYS"], &rows).as_bytes())?;
+                print::raw(table::render(self.screen, &["NAME", "KEYS"], &rows).as_bytes())?;
             }
         }
         Ok(Exit::Done)
@@ -94,14 +94,14 @@ impl Session {
 }
 
 /// The value on standard input, without the one line end that editors and `echo` put there.
-fn value(screen: Screen, prompt: &str) -> Result<Secret> {
+fn value(prompt: &str) -> Result<Secret> {
     let mut text = String::new();
     if io::stdin().is_terminal() {
-        screen.prompt(prompt);
+        print::prompt(prompt);
         let hidden = terminal::hide_input()?;
         io::stdin().read_line(&mut text)?;
         drop(hidden);
-        screen.prompt("\n");
+        print::prompt("\n");
     } else {
         io::stdin().read_to_string(&mut text)?;
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::get::short;
-use super::print::plain;
+use super::print::{self, plain};
 use super::progress::Progress;
 use super::{Exit, Result, Session, name};
 use crate::app::verbs::{Outcome, Verb};
@@ -138,7 +138,7 @@ impl Session {
                 Ok(Exit::Done)
             }
             Outcome::Ended(ended) if ended.reached => {
-                self.screen.line(&self.done(verb, &key, &ended.items))?;
+                print::line(&done(verb, &key, &ended.items))?;
                 Ok(Exit::Done)
             }
             Outcome::Ended(ended) => {
@@ -152,18 +152,18 @@ impl Session {
             }
         }
     }
+}
 
-    fn done(&self, verb: Verb, key: &ObjectKey, items: &[Item]) -> String {
-        let serial = items.first().and_then(|item| item.facts.serial.as_deref());
-        let word = match (verb, serial) {
-            (Verb::Renew, Some(serial)) => format!("serves the new certificate {serial}"),
-            (Verb::Renew, None) => "renewed".to_owned(),
-            (Verb::Suspend, _) => "suspended".to_owned(),
-            (Verb::Resume, _) => "resumed".to_owned(),
-            (Verb::Reconcile, _) => "reconciled".to_owned(),
-            (Verb::Approve, _) => "approved and done".to_owned(),
-            (Verb::Delete, _) => "deleted".to_owned(),
-        };
-        format!("{} {word}", short(key))
-    }
+fn done(verb: Verb, key: &ObjectKey, items: &[Item]) -> String {
+    let serial = items.first().and_then(|item| item.facts.serial.as_deref());
+    let word = match (verb, serial) {
+        (Verb::Renew, Some(serial)) => format!("serves the new certificate {serial}"),
+        (Verb::Renew, None) => "renewed".to_owned(),
+        (Verb::Suspend, _) => "suspended".to_owned(),
+        (Verb::Resume, _) => "resumed".to_owned(),
+        (Verb::Reconcile, _) => "reconciled".to_owned(),
+        (Verb::Approve, _) => "approved and done".to_owned(),
+        (Verb::Delete, _) => "deleted".to_owned(),
+    };
+    format!("{} {word}", short(key))
 }

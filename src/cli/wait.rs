@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::print::Failure;
+use super::print::{self, Failure};
 use super::{Exit, Result, Session, name};
 use crate::app::apply::Aim;
 use crate::core::{ConditionType, Truth, names};
@@ -54,7 +54,7 @@ impl Session {
         }
         let ended = self.app.wait_for(&home, &key, args.aim, args.timeout).await?;
         if ended.reached {
-            self.screen.line(&format!("{} {}", super::get::short(&key), args.aim))?;
+            print::line(&format!("{} {}", super::get::short(&key), args.aim))?;
             return Ok(Exit::Done);
         }
         let message = ended.items.first().map_or_else(
