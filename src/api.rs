@@ -9,11 +9,8 @@ use kube::api::ObjectMeta;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-<<<<<<< HEAD
-mod container;
-=======
 pub mod check;
->>>>>>> home
+mod container;
 pub mod container_group;
 mod hints;
 pub mod issuer;

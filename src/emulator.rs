@@ -17,5 +17,5 @@ mod server;
 mod world;
 
 pub use self::admin::{Injection, Status};
-pub use self::client::{Client, Endpoints, Error as ClientError, endpoints, environment};
+pub use self::client::{Client, Endpoints, Error as ClientError, endpoints, environment, identity};
 pub use self::server::{Config, Error, serve};

@@ -55,6 +55,11 @@ pub fn endpoints(dir: &Path) -> io::Result<Option<Endpoints>> {
     bytes.map(|bytes| serde_json::from_slice(&bytes).map_err(io::Error::from)).transpose()
 }
 
+/// Names this local Azure among those of one machine: the label of all that it makes in an engine.
+pub fn identity(dir: &Path) -> io::Result<String> {
+    Ok(Installation::open(dir)?.seed.to_string())
+}
+
 pub(super) fn endpoints_file(dir: &Path) -> PathBuf {
     dir.join("endpoints.json")
 }

@@ -10,6 +10,7 @@ use kube::ResourceExt as _;
 use kube::runtime::controller::{Action, Config, applier};
 use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::{WatchStreamExt as _, watcher};
+use tokio::sync::RwLock;
 use tracing::{debug, warn};
 
 use super::monitor::{watch_drift, watch_endpoints};
@@ -18,22 +19,34 @@ use crate::api::{ContainerGroup, Issuer, Object};
 use crate::core::{Fault, outcome};
 use crate::ports::{Change, ObjectKey};
 
-/// Reconciles every object that `changes` speaks of, until `shutdown`.
+/// Reconciles every object that `changes` speaks of, until `shutdown`; passes that are under way then
+/// are finished, none is begun. Each pass that ended is told to `passed`.
 pub async fn run(
     ctx: Arc<Ctx>,
     changes: BoxStream<'static, Change>,
+    passed: impl Fn(&ObjectKey) + Send + Sync + 'static,
     shutdown: impl Future<Output = ()>,
 ) {
     let (groups, group_queue) = intake::<ContainerGroup>();
     let (issuers, issuer_queue) = intake::<Issuer>();
     let wakes = Wakes { groups: groups.wake.clone(), issuers: issuers.wake.clone() };
-    let consumers = Consumers { groups: groups.store.clone(), wakes: wakes.clone() };
+    let around = Around {
+        groups: groups.store.clone(),
+        wakes: wakes.clone(),
+        passed: Arc::new(passed),
+        gate: Arc::default(),
+    };
+    let drained = async {
+        shutdown.await;
+        debug!("shutting down");
+        around.gate.write().await
+    };
     let (group_store, issuer_store) = (groups.store.clone(), issuers.store.clone());
     tokio::select! {
-        () = shutdown => debug!("shutting down"),
+        _none_begins = drained => {}
         () = feed(changes, groups, issuers, &ctx) => {}
-        () = apply(group_store, group_queue, consumers.clone(), &ctx) => {}
-        () = apply(issuer_store, issuer_queue, consumers, &ctx) => {}
+        () = apply(group_store, group_queue, around.clone(), &ctx) => {}
+        () = apply(issuer_store, issuer_queue, around.clone(), &ctx) => {}
         () = heed_requests(&ctx, &wakes) => {}
         () = watch_drift(&ctx, &wakes) => {}
         () = watch_endpoints(&ctx, &wakes) => {}
@@ -114,15 +127,19 @@ async fn feed(
     std::future::pending::<()>().await;
 }
 
-/// Wakes those who refer to an object: edges run between published fields.
+/// What surrounds a pass.
 #[derive(Clone)]
-struct Consumers {
+struct Around {
     groups: Store<ContainerGroup>,
     wakes: Wakes,
+    passed: Arc<dyn Fn(&ObjectKey) + Send + Sync>,
+    /// A pass holds it for reading; who wants to stop waits for writing, which none overtakes.
+    gate: Arc<RwLock<()>>,
 }
 
-impl Consumers {
-    fn tell(&self, changed: &ObjectKey) {
+impl Around {
+    /// Wakes those who refer to an object: edges run between published fields.
+    fn wake_consumers(&self, changed: &ObjectKey) {
         for group in self.groups.state() {
             if group.references().contains(changed) {
                 self.wakes.wake(&ObjectKey::new(ContainerGroup::KIND, group.name_any()));
@@ -135,16 +152,19 @@ impl Consumers {
 async fn apply<K: Kind>(
     store: Store<K>,
     queue: impl Stream<Item = Result<ObjectRef<K>, Infallible>> + Send,
-    consumers: Consumers,
+    around: Around,
     ctx: &Arc<Ctx>,
 ) {
     let reconcile = move |object: Arc<K>, ctx: Arc<Ctx>| {
-        let consumers = consumers.clone();
+        let around = around.clone();
         Box::pin(async move {
+            let _pass = around.gate.read().await;
+            let key = ObjectKey::new(K::KIND, object.name_any());
             let outcome = pass(&*object, &ctx).await?;
             if outcome.changed {
-                consumers.tell(&ObjectKey::new(K::KIND, object.name_any()));
+                around.wake_consumers(&key);
             }
+            (around.passed)(&key);
             Ok::<_, Fault>(outcome.action())
         })
     };

@@ -246,11 +246,11 @@ fn without_bad_news(last: &Snapshot, fresh: &Snapshot) -> Option<Snapshot> {
     for path in paths {
         let before = last.files.get(path).map(|file| (**file).clone()).unwrap_or_default();
         let now = fresh.files.get(path).map(|file| (**file).clone()).unwrap_or_default();
-        let mut lost = before.documents;
-        lost.retain(|document| !keys.contains(&document.key));
+        let mut gone = before.documents;
+        gone.retain(|document| !keys.contains(&document.key));
         let broken = before.problems.is_empty() && !now.problems.is_empty();
-        if broken || !lost.is_empty() {
-            let documents = now.documents.into_iter().chain(lost).collect();
+        if broken || !gone.is_empty() {
+            let documents = now.documents.into_iter().chain(gone).collect();
             let problems = if broken { Vec::new() } else { now.problems };
             hopeful.files.insert(path.clone(), Arc::new(Parsed { documents, problems }));
             any = true;

@@ -1,0 +1,183 @@
+//! Why something was not done, and what to do about it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::CloudName;
+use crate::core::Fault;
+use crate::ports::ObjectKey;
+
+/// Why something was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// An effect failed.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+    /// No directory for the home is known.
+    #[error("no directory for the home is known")]
+    NoHome,
+    /// The home belongs to another cloud.
+    #[error("the home {} belongs to the cloud `{}`, not to `{}`", home.display(), pinned.as_str(), asked.as_str())]
+    OtherCloud {
+        /// The home.
+        home: PathBuf,
+        /// The cloud that was asked for.
+        asked: CloudName,
+        /// Its cloud.
+        pinned: CloudName,
+    },
+    /// Another process reconciles the home.
+    #[error("a daemon holds the home {}", .0.display())]
+    Held(PathBuf),
+    /// No object of that name.
+    #[error("{0} not found")]
+    NotFound(ObjectKey),
+    /// `delete` while a source has the manifest.
+    #[error("{key} is still wanted by {place}")]
+    StillWanted {
+        /// The object.
+        key: ObjectKey,
+        /// Place of its manifest.
+        place: String,
+    },
+    /// Nothing waits for approval.
+    #[error("{0} has no change that waits for approval")]
+    NothingToApprove(ObjectKey),
+    /// A verb that this kind does not have.
+    #[error("{key} is no container group: it cannot be asked to {verb}")]
+    NotForKind {
+        /// The object.
+        key: ObjectKey,
+        /// The verb.
+        verb: &'static str,
+    },
+    /// A group without TLS.
+    #[error("{0} has no `spec.tls`, so it has no certificate")]
+    NoCertificate(ObjectKey),
+    /// Several issuers, and none is named.
+    #[error("there are the issuers {}", .0.join(", "))]
+    WhichIssuer(Vec<String>),
+    /// No issuer at all.
+    #[error("there is no issuer")]
+    NoIssuer,
+    /// No subscription is known.
+    #[error("no subscription is known")]
+    NoSubscription,
+    /// An issuer without a certificate yet.
+    #[error("{0} has no certificate yet")]
+    NoRoot(ObjectKey),
+    /// The loop ended before what was waited for.
+    #[error("the loop ended before its time")]
+    Ended,
+    /// The group is not known to Azure yet.
+    #[error("{0} is not in Azure yet")]
+    NotMade(ObjectKey),
+    /// More than one container, and none is named.
+    #[error("{key} has the containers {}", containers.join(", "))]
+    WhichContainer {
+        /// The object.
+        key: ObjectKey,
+        /// Their names.
+        containers: Vec<String>,
+    },
+    /// A file or directory.
+    #[error("{}: {problem}", path.display())]
+    File {
+        /// Its path.
+        path: PathBuf,
+        /// What went wrong.
+        problem: String,
+    },
+    /// Azure cannot be spoken to.
+    #[error(transparent)]
+    Azure(#[from] crate::azure::Error),
+    /// What would change cannot be said.
+    #[error("{0}")]
+    Preview(String),
+    /// Local Azure.
+    #[error("local Azure {problem}")]
+    Local {
+        /// What is wrong with it.
+        problem: String,
+        /// What to do.
+        remedy: String,
+    },
+    /// A container engine.
+    #[error("no container engine can be used: {0}")]
+    Engine(String),
+    /// A server of the daemon.
+    #[error("cannot listen on {address}: {problem}")]
+    Listen {
+        /// Its address.
+        address: String,
+        /// What went wrong.
+        problem: String,
+    },
+}
+
+impl Error {
+    /// A problem with a file.
+    pub(super) fn file(path: &Path, problem: &io::Error) -> Self {
+        Self::File { path: path.to_owned(), problem: problem.to_string() }
+    }
+
+    /// What to do about it.
+    pub fn remedy(&self) -> Option<String> {
+        Some(match self {
+            Self::NoHome => "set HOME, or give --home DIR".to_owned(),
+            Self::OtherCloud { pinned, .. } => format!(
+                "leave out --cloud (and ACI_OPERATOR_CLOUD), give --cloud {}, or use another --home",
+                pinned.as_str()
+            ),
+            Self::Held(_) => {
+                "let it do the work (`aci-operator get`), stop it, or use another --home".to_owned()
+            }
+            Self::NotFound(key) => format!("`aci-operator get {}` lists what there is", key.kind),
+            Self::StillWanted { .. } => {
+                "remove the manifest first: it would be made again at once".to_owned()
+            }
+            Self::NothingToApprove(key) => {
+                format!("`aci-operator describe {key}` says what it waits for")
+            }
+            Self::NotMade(key) => {
+                format!("`aci-operator wait {key} --for condition=Ready` waits for it")
+            }
+            Self::WhichContainer { .. } => "name one with -c".to_owned(),
+            Self::WhichIssuer(_) => "name one of them".to_owned(),
+            Self::NoIssuer => "apply a manifest of kind Issuer first".to_owned(),
+            Self::NoSubscription => "set AZURE_SUBSCRIPTION_ID, or `az account set`".to_owned(),
+            Self::NoRoot(_) => {
+                "it is made at the first pass: `aci-operator run` or `aci-operator apply`"
+                    .to_owned()
+            }
+            Self::Local { remedy, .. } => remedy.clone(),
+            Self::Engine(_) => {
+                "start Docker or Podman, or take --engine none: local Azure then answers \
+                                as Azure does, but runs no container"
+                    .to_owned()
+            }
+            Self::Listen { .. } => "give another address with --listen".to_owned(),
+            Self::Fault(fault) => return remedy(fault),
+            Self::NotForKind { .. }
+            | Self::NoCertificate(_)
+            | Self::Ended
+            | Self::File { .. }
+            | Self::Azure(_)
+            | Self::Preview(_) => return None,
+        })
+    }
+}
+
+fn remedy(fault: &Fault) -> Option<String> {
+    Some(match fault {
+        Fault::Forbidden { .. } => {
+            "sign in (`az login`, or AZURE_CLIENT_ID and its companions), or have the right granted"
+        }
+        Fault::Unreachable { .. } => {
+            "look at the network, and at --cloud; local Azure is started by `aci-operator local up`"
+        }
+        Fault::Throttled { .. } | Fault::Busy { .. } | Fault::Failing { .. } => "try again later",
+        Fault::Refused { .. } | Fault::Store { .. } => return None,
+    }
+    .to_owned())
+}

@@ -1,0 +1,126 @@
+//! Manifests before they act: checked, compared, rendered.
+
+use std::path::PathBuf;
+
+use super::{App, Result, wire};
+use crate::api::Object;
+use crate::core::Cost;
+use crate::core::container_group::{Body, GroupId};
+use crate::core::fields::Change;
+use crate::ports::ObjectKey;
+
+/// Manifests that were read.
+#[derive(Clone, Debug, Default)]
+pub struct Manifests {
+    /// The good ones.
+    pub objects: Vec<Manifest>,
+    /// What is wrong, with file, line and column.
+    pub problems: Vec<String>,
+    /// What is allowed and unwise.
+    pub warnings: Vec<String>,
+}
+
+/// One good manifest.
+#[derive(Clone, Debug)]
+pub struct Manifest {
+    /// Its object.
+    pub object: Object,
+    /// File and line.
+    pub place: String,
+}
+
+impl Manifest {
+    /// Names the object.
+    pub fn key(&self) -> ObjectKey {
+        Self::key_of(&self.object)
+    }
+
+    /// Names an object.
+    pub(super) fn key_of(object: &Object) -> ObjectKey {
+        let (kind, meta) = match object {
+            Object::ContainerGroup(group) => ("ContainerGroup", &group.metadata),
+            Object::Issuer(issuer) => ("Issuer", &issuer.metadata),
+        };
+        ObjectKey::new(kind, meta.name.as_deref().unwrap_or_default())
+    }
+}
+
+/// What a pass would do for a container group.
+#[derive(Clone, Debug)]
+pub struct Preview {
+    /// The group.
+    pub id: GroupId,
+    /// Whether it is there.
+    pub exists: bool,
+    /// What differs.
+    pub changes: Vec<Change>,
+    /// What the whole costs; none where nothing differs.
+    pub cost: Option<Cost>,
+    /// The wanted group, secrets included.
+    pub body: Body,
+}
+
+/// What applying a manifest would change.
+#[derive(Clone, Debug)]
+pub enum Difference {
+    /// Nothing.
+    None,
+    /// The object is new.
+    New,
+    /// These fields differ, at this cost.
+    Changed(Vec<Change>, Cost),
+    /// An issuer's manifest is another than the one in the home.
+    Spec,
+}
+
+impl App {
+    /// Reads manifests without asking anybody.
+    pub fn read(&self, paths: &[PathBuf]) -> Manifests {
+        wire::read_manifests(paths)
+    }
+
+    /// What applying each manifest would change.
+    pub async fn diff(&self, manifests: &Manifests) -> Result<Vec<(ObjectKey, Difference)>> {
+        let home = self.home().await?;
+        let operator = wire::Operator::new(self, &home).await?;
+        let mut differences = Vec::new();
+        for manifest in &manifests.objects {
+            let difference = match &manifest.object {
+                Object::ContainerGroup(_) => group(operator.preview(&manifest.object).await?),
+                Object::Issuer(issuer) => {
+                    let known = home.ledger.entry(&manifest.key()).await?;
+                    let spec = serde_json::to_value(&issuer.spec).unwrap_or_default();
+                    match known {
+                        None => Difference::New,
+                        Some(entry) if entry.manifest["spec"] == spec => Difference::None,
+                        Some(_) => Difference::Spec,
+                    }
+                }
+            };
+            differences.push((manifest.key(), difference));
+        }
+        Ok(differences)
+    }
+
+    /// The YAML that `az container create --file` takes, of each container group.
+    pub async fn render(&self, manifests: &Manifests, reveal: bool) -> Result<Vec<String>> {
+        let home = self.home().await?;
+        let operator = wire::Operator::new(self, &home).await?;
+        let mut documents = Vec::new();
+        for manifest in &manifests.objects {
+            if let Object::ContainerGroup(_) = manifest.object {
+                let Preview { id, body, .. } = operator.preview(&manifest.object).await?;
+                documents.push(wire::render(&id, &body, reveal)?);
+            }
+        }
+        Ok(documents)
+    }
+}
+
+fn group(preview: Preview) -> Difference {
+    match preview.cost {
+        _ if !preview.exists => Difference::New,
+        Some(cost) => Difference::Changed(preview.changes, cost),
+        None => Difference::None,
+    }
+}

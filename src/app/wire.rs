@@ -1,0 +1,308 @@
+//! Every constructor call of another room, in one place.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use futures::StreamExt as _;
+use futures::stream::BoxStream;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use super::local::Engine;
+use super::manifests::{Manifest, Manifests, Preview};
+use super::trust::{Processes, Report, TrustStores};
+use super::{App, CloudName, Error, Home, Result};
+use crate::api::{self, Object};
+use crate::azure::{self, Cloud, Environment, credential};
+use crate::core::Fault;
+use crate::core::container_group::{Body, GroupId};
+use crate::emulator::engine::docker::Docker;
+use crate::emulator::engine::none::Nothing;
+use crate::emulator::{self, Config};
+use crate::files;
+use crate::http::{self, Readiness};
+use crate::metrics::Metrics;
+use crate::pki::LocalAuthority;
+use crate::ports::{
+    Change, Clock as _, ContainerGroups, Entry, ObjectKey, Phase, ResourceGroups, SystemClock,
+    SystemRandom,
+};
+use crate::probe::TlsProbe;
+use crate::reconcile::{self, Ctx, Sightings};
+use crate::source::{Directory, Options, merge, scan};
+use crate::store::Store;
+
+/// Names ARM's tokens, in local Azure too.
+const AUDIENCE: &str = "https://management.azure.com";
+/// ARM's address where `local env` was read; else the home's own local Azure is asked.
+const RESOURCE_MANAGER: &str = "ACI_OPERATOR_RESOURCE_MANAGER_URL";
+
+/// Opens the home's store.
+pub(super) async fn open_home(dir: &Path) -> Result<Home> {
+    Ok(Home::new(Store::open(dir, Arc::new(SystemRandom)).await?))
+}
+
+/// Reads the manifests of files and directories; what is wrong with them is part of the answer.
+pub(super) fn read_manifests(paths: &[PathBuf]) -> Manifests {
+    let snapshot = scan(paths);
+    let mut manifests = Manifests::default();
+    manifests.problems.extend(snapshot.unreadable.iter().cloned());
+    for (path, parsed) in &snapshot.files {
+        manifests.problems.extend(parsed.problems.iter().map(ToString::to_string));
+        for document in &parsed.documents {
+            let place = format!("{}:{}", path.display(), document.line);
+            let warnings = api::check::warnings(&document.object);
+            manifests.warnings.extend(warnings.iter().map(|warning| format!("{place}: {warning}")));
+            manifests.objects.push(Manifest { object: document.object.clone(), place });
+        }
+    }
+    manifests
+}
+
+/// Takes the manifests of files and directories into the ledger and tells their objects.
+pub(super) async fn merge_manifests(home: &Home, paths: &[PathBuf]) -> Result<Vec<Change>> {
+    let directory = directory(home, paths.to_vec(), false);
+    let applied = directory.apply().await?;
+    let entries = home.ledger.entries().await?;
+    let named = entries.into_iter().filter(|entry| applied.keys.contains(&entry.key)).collect();
+    recall(home, named).await
+}
+
+/// Objects as the ledger has them, with the deletions that were asked for.
+pub(super) async fn recall(home: &Home, entries: Vec<Entry>) -> Result<Vec<Change>> {
+    let mut changes = Vec::new();
+    for mut entry in entries {
+        let asked = home.requests.requests(&entry.key).await?.delete;
+        if entry.deletion.is_none() && asked.is_some() {
+            entry.deletion = asked;
+            home.ledger.record(&entry).await?;
+        }
+        let object = merge::object(&entry).map_err(|e| unreadable(&entry, &e))?;
+        changes.push(Change::Apply(Box::new(object)));
+    }
+    Ok(changes)
+}
+
+fn unreadable(entry: &Entry, problem: &serde_json::Error) -> Fault {
+    Fault::Store { what: format!("ledger entry of {}", entry.key), problem: problem.to_string() }
+}
+
+/// Follows a directory of manifests.
+pub(super) fn watch(home: &Home, dir: &Path, prune: bool) -> BoxStream<'static, Change> {
+    directory(home, vec![dir.to_owned()], prune).watch().boxed()
+}
+
+fn directory(home: &Home, paths: Vec<PathBuf>, prune: bool) -> Directory {
+    Directory {
+        paths,
+        ledger: home.ledger.clone(),
+        requests: home.requests.clone(),
+        clock: Arc::new(SystemClock),
+        random: Arc::new(SystemRandom),
+        options: Options { prune },
+    }
+}
+
+/// Azure, as the home sees it.
+pub(super) struct Azure {
+    /// Container groups.
+    pub(super) groups: Arc<dyn ContainerGroups>,
+    resource_groups: Arc<dyn ResourceGroups>,
+    /// Subscription where a manifest names none.
+    pub(super) subscription: Option<String>,
+}
+
+/// A client of the app's cloud.
+pub(super) async fn azure(app: &App, home: &Home, metrics: &Metrics) -> Result<Azure> {
+    let name = app.cloud_of(home).await?;
+    let local = match name {
+        CloudName::Local => local_variables(app)?,
+        _ => Vec::new(),
+    };
+    let variable = |name: &str| {
+        let own = || local.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+        std::env::var(name).ok().or_else(own)
+    };
+    let environment = Environment::read(variable);
+    let cloud = match name {
+        CloudName::Public => Cloud::public(),
+        CloudName::China => Cloud::china(),
+        CloudName::UsGov => Cloud::usgov(),
+        CloudName::Local => Ok(local_cloud(app, variable)?),
+    };
+    let cloud = cloud.map_err(Error::Azure)?;
+    let credential = credential::chain(&cloud, &environment).map_err(Error::Azure)?;
+    let metrics = metrics.clone();
+    let observer: azure::Observer = Arc::new(move |operation, code| {
+        metrics.azure_request(operation, &code.to_string());
+    });
+    let azure = azure::Azure::new(&cloud, credential, observer).map_err(Error::Azure)?;
+    let subscription = credential::default_subscription(&environment).map_err(Error::Azure)?;
+    let azure = Arc::new(azure);
+    Ok(Azure { groups: azure.clone(), resource_groups: azure, subscription })
+}
+
+/// What `local env` would print; the caller's own variables win over it.
+fn local_variables(app: &App) -> Result<Vec<(String, String)>> {
+    if std::env::var_os(RESOURCE_MANAGER).is_some() {
+        return Ok(Vec::new());
+    }
+    app.local_environment()
+}
+
+fn local_cloud(app: &App, variable: impl Fn(&str) -> Option<String>) -> Result<Cloud> {
+    let url = |name: &str| {
+        let problem = |problem: String| Error::Local {
+            problem: format!("cannot be reached: {name} {problem}"),
+            remedy: "start it with `aci-operator local up`".to_owned(),
+        };
+        let text = variable(name).ok_or_else(|| problem("is not set".to_owned()))?;
+        text.parse::<Url>().map_err(|e| problem(e.to_string()))
+    };
+    let dir = app.local_dir();
+    let endpoints = emulator::endpoints(&dir).map_err(|e| Error::file(&dir, &e))?;
+    let ca = match endpoints {
+        Some(endpoints) => {
+            files::read(&endpoints.ca).map_err(|e| Error::file(&endpoints.ca, &e))?
+        }
+        // Another home's local Azure: `local env` has put its CA among the system's roots.
+        None => None,
+    };
+    let (arm, entra) = (url(RESOURCE_MANAGER)?, url("AZURE_AUTHORITY_HOST")?);
+    Ok(Cloud::custom(arm, AUDIENCE, entra, ca.unwrap_or_default()))
+}
+
+/// All that the loop works with.
+pub(super) struct Operator {
+    ctx: Arc<Ctx>,
+    readiness: Readiness,
+}
+
+impl Operator {
+    /// Joins adapters and home.
+    pub(super) async fn new(app: &App, home: &Home) -> Result<Self> {
+        let metrics = Metrics::new();
+        let azure = azure(app, home, &metrics).await?;
+        let ctx = Ctx {
+            clock: Arc::new(SystemClock),
+            random: Arc::new(SystemRandom),
+            groups: azure.groups,
+            resource_groups: azure.resource_groups,
+            probe: Arc::new(TlsProbe::new()),
+            authority: Arc::new(LocalAuthority),
+            ledger: home.ledger.clone(),
+            secrets: home.secrets.clone(),
+            requests: home.requests.clone(),
+            home_id: home.store.home_id().to_owned(),
+            default_subscription: azure.subscription,
+            metrics,
+            sightings: Arc::new(Sightings::default()),
+        };
+        Ok(Self { ctx: Arc::new(ctx), readiness: Readiness::default() })
+    }
+
+    /// Runs the loop until `stop`; each pass that ended is told to `passed`.
+    pub(super) async fn run(
+        &self,
+        changes: BoxStream<'static, Change>,
+        passed: Option<UnboundedSender<ObjectKey>>,
+        stop: CancellationToken,
+    ) {
+        let readiness = self.readiness.clone();
+        let changes = changes.inspect(move |change| {
+            if matches!(change, Change::Listed) {
+                readiness.set(true);
+            }
+        });
+        let told = move |key: &ObjectKey| {
+            if let Some(passed) = &passed {
+                // Who waited may have gone.
+                let _ = passed.send(key.clone());
+            }
+        };
+        let stop = stop.cancelled_owned();
+        // Both kinds' queues live in it: too large for a stack.
+        Box::pin(reconcile::run(self.ctx.clone(), changes.boxed(), told, stop)).await;
+        self.readiness.set(false);
+    }
+
+    /// What a pass would do for a container group.
+    pub(super) async fn preview(&self, object: &Object) -> Result<Preview> {
+        let Object::ContainerGroup(group) = object else { return Err(Error::Ended) };
+        let key = Manifest::key_of(object);
+        let entry = self.ctx.ledger.entry(&key).await?;
+        let entry = entry.unwrap_or_else(|| unseen(key, self.ctx.clock.now()));
+        let preview = reconcile::container_group::preview(group, &entry, &self.ctx).await;
+        let reconcile::container_group::Preview { id, exists, changes, hidden: _, cost, body } =
+            preview.map_err(Error::Preview)?;
+        Ok(Preview { id, exists, changes, cost, body })
+    }
+
+    /// Serves readiness and metrics until `stop`.
+    pub(super) async fn serve(&self, listen: &str, stop: CancellationToken) -> Result<()> {
+        let refused =
+            |e: io::Error| Error::Listen { address: listen.to_owned(), problem: e.to_string() };
+        let listener = TcpListener::bind(listen).await.map_err(refused)?;
+        let (readiness, metrics) = (self.readiness.clone(), self.ctx.metrics.clone());
+        http::serve(listener, readiness, metrics, stop.cancelled_owned()).await.map_err(refused)
+    }
+}
+
+/// An entry of an object that no ledger knows.
+fn unseen(key: ObjectKey, now: chrono::DateTime<chrono::Utc>) -> Entry {
+    Entry {
+        key,
+        uid: String::new(),
+        generation: 0,
+        created: now,
+        manifest: serde_json::Value::Null,
+        place: None,
+        phase: Phase::Seen,
+        deletion: None,
+        orphaned: false,
+        invalid: None,
+        pinned: std::collections::BTreeMap::new(),
+    }
+}
+
+/// Makes this machine's and this user's stores trust `pem`, or not any more.
+pub(super) async fn trust(pem: String, name: String, wanted: bool) -> Result<Report> {
+    let work = move || {
+        let home = std::env::home_dir().unwrap_or_default();
+        let stores = TrustStores { root: PathBuf::from("/"), home, runner: Processes };
+        if wanted { stores.install(&pem, &name) } else { stores.uninstall(&pem, &name) }
+    };
+    let done = tokio::task::spawn_blocking(work).await;
+    let problem = |problem: String| Fault::Store { what: "root".to_owned(), problem };
+    let report = done.map_err(|e| problem(e.to_string()))?;
+    Ok(report.map_err(|e| problem(e.to_string()))?)
+}
+
+/// What `az container create --file` takes. JSON is YAML, and az expands no `${NAME}` in its quoted
+/// texts.
+pub(super) fn render(id: &GroupId, body: &Body, reveal: bool) -> Result<String> {
+    let secrets =
+        if reveal { azure::wire::SecretValues::Shown } else { azure::wire::SecretValues::Elided };
+    let document = azure::wire::render(body, &id.name, secrets);
+    serde_json::to_string_pretty(&document)
+        .map_err(|e| Fault::Store { what: id.to_string(), problem: e.to_string() }.into())
+}
+
+/// Is local Azure on `dir`, until `stop`.
+pub(super) async fn serve_local(dir: &Path, engine: Engine, stop: CancellationToken) -> Result<()> {
+    let now: fn() -> chrono::DateTime<chrono::Utc> = || SystemClock.now();
+    let (engine, name): (Arc<dyn emulator::engine::Engine>, _) = match engine {
+        Engine::None => (Arc::new(Nothing::new(now)), "none"),
+        Engine::Auto | Engine::Docker => {
+            let id = emulator::identity(dir).map_err(|e| Error::file(dir, &e))?;
+            let docker = Docker::connect(&id, None).await;
+            (Arc::new(docker.map_err(|e| Error::Engine(e.to_string()))?), "docker")
+        }
+    };
+    let config = Config::new(dir.to_owned(), engine, name, now);
+    let served = emulator::serve(config, stop.cancelled_owned()).await;
+    served.map_err(|e| Error::Local { problem: e.to_string(), remedy: String::new() })
+}

@@ -1,0 +1,358 @@
+//! Local Azure.
+
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+use tokio::io::AsyncReadExt as _;
+use tokio_util::sync::CancellationToken;
+
+use super::print::{self, Failure, plain};
+use super::{Exit, Output, Result, Session, progress, quote, run};
+use crate::app::local::{Engine, Status};
+use crate::core::names;
+
+#[derive(Debug, Subcommand)]
+#[command(disable_help_subcommand = true)]
+pub(super) enum Command {
+    /// Starts it in the background, and returns when it is ready
+    #[command(after_help = "\
+Examples:
+  aci-operator local up
+  aci-operator local up --engine none
+
+It listens on loopback only. A new home is pinned to it: --cloud local is then not needed.")]
+    Up(EngineArgs),
+    /// Stops it; its containers and its state stay
+    #[command(after_help = "\
+Examples:
+  aci-operator local down")]
+    Down,
+    /// Shows where it listens and what it has
+    #[command(after_help = "\
+Examples:
+  aci-operator local status
+  aci-operator local status -o json")]
+    Status,
+    /// Prints variables for aci-operator, az, Azure's SDKs and curl
+    #[command(after_help = "\
+Examples:
+  eval \"$(aci-operator local env)\" && az container list
+
+The credential of the local tenant is among them.")]
+    Env,
+    /// Prints its log
+    #[command(after_help = "\
+Examples:
+  aci-operator local logs
+  aci-operator local logs -f")]
+    Logs {
+        /// Go on with what comes
+        #[arg(short, long)]
+        follow: bool,
+    },
+    /// Removes all groups, containers and faults that it made, and nothing else
+    #[command(after_help = "\
+Examples:
+  aci-operator local reset")]
+    Reset,
+    /// Injects what goes wrong in a cloud
+    #[command(subcommand)]
+    Fault(FaultCommand),
+    /// Is local Azure, in the foreground
+    #[command(hide = true)]
+    Serve(EngineArgs),
+}
+
+#[derive(Args, Debug)]
+pub(super) struct EngineArgs {
+    /// Where containers run
+    #[arg(long, value_enum, default_value = "auto")]
+    engine: Engine,
+}
+
+/// Which requests a fault meets.
+#[derive(Args, Debug)]
+pub(super) struct Filter {
+    /// Only this operation; without, those that the fault is about
+    #[arg(long, value_parser = OPERATIONS)]
+    operation: Option<String>,
+    /// Only this container group
+    #[arg(long, value_name = "NAME")]
+    group: Option<String>,
+    /// So many times; without, until cleared
+    #[arg(long, value_name = "COUNT")]
+    times: Option<u32>,
+}
+
+const OPERATIONS: [&str; 13] = [
+    "put",
+    "patch",
+    "get",
+    "list",
+    "delete",
+    "start",
+    "stop",
+    "restart",
+    "logs",
+    "exec",
+    "poll",
+    "resource-group",
+    "other",
+];
+
+#[derive(Debug, Subcommand)]
+#[command(
+    disable_help_subcommand = true,
+    after_help = "\
+Examples:
+  aci-operator local fault throttle --retry-after 7s --operation put --times 1
+  aci-operator local fault ip-change app-with-ssl
+  aci-operator local fault list
+  aci-operator local fault clear"
+)]
+pub(super) enum FaultCommand {
+    /// Shows the faults that wait
+    List,
+    /// Removes all faults
+    Clear,
+    /// 429 with Retry-After
+    Throttle {
+        /// What the header asks
+        #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = names::duration)]
+        retry_after: Duration,
+        #[command(flatten)]
+        filter: Filter,
+    },
+    /// 409, another operation is going on
+    Conflict(Filter),
+    /// 500, Azure is broken
+    Error(Filter),
+    /// The answer comes late
+    Latency {
+        /// By how much
+        #[arg(value_parser = names::duration)]
+        by: Duration,
+        #[command(flatten)]
+        filter: Filter,
+    },
+    /// The connection drops without an answer
+    Reset(Filter),
+    /// The WebSocket of an exec session is refused
+    ExecRefused(Filter),
+    /// An exec session dies
+    ExecDies {
+        /// After so many bytes of input
+        #[arg(long, value_name = "BYTES")]
+        after: u64,
+        #[command(flatten)]
+        filter: Filter,
+    },
+    /// The value of a PUT at a path is not taken over
+    IgnoreField {
+        /// Such as properties.containers[0].properties.image
+        path: String,
+        #[command(flatten)]
+        filter: Filter,
+    },
+    /// The value of a PUT at a path is stored as another
+    NormaliseField {
+        /// Such as properties.containers[0].properties.image
+        path: String,
+        /// JSON, or else a text
+        value: String,
+        #[command(flatten)]
+        filter: Filter,
+    },
+    /// A policy adds a tag to every group that is written
+    PolicyTag {
+        /// Name of the tag
+        name: String,
+        /// Its value
+        value: String,
+        #[command(flatten)]
+        filter: Filter,
+    },
+    /// After a write, reads show for a while what was before it
+    ReadsLag {
+        /// How long
+        #[arg(value_parser = names::duration)]
+        by: Duration,
+        #[command(flatten)]
+        filter: Filter,
+    },
+    /// The public address changes
+    IpChange {
+        /// Name of the container group
+        group: String,
+    },
+    /// The platform moves a group: containers anew, another address
+    MoveHost {
+        /// Name of the container group
+        group: String,
+    },
+    /// A container's main process dies
+    Crash {
+        /// Name of the container group
+        group: String,
+        /// Name of the container
+        container: String,
+    },
+}
+
+/// How often `local logs -f` looks.
+const GLANCE: Duration = Duration::from_millis(300);
+
+impl Session {
+    pub(super) async fn local(&self, command: &Command) -> Result {
+        match command {
+            Command::Up(args) => return self.local_up(args.engine).await,
+            Command::Down => {
+                let stopped = self.app.local_down().await?;
+                self.screen.note(if stopped {
+                    "local Azure stopped"
+                } else {
+                    "local Azure did not run"
+                });
+            }
+            Command::Status => self.print_status(&self.app.local_status().await?)?,
+            Command::Env => {
+                for (name, value) in self.app.local_environment()? {
+                    print::line(&format!("export {name}={}", quote::shell(&value)))?;
+                }
+            }
+            Command::Logs { follow } => self.local_logs(*follow).await?,
+            Command::Reset => {
+                self.app.local_reset().await?;
+                self.screen.note("local Azure is empty");
+            }
+            Command::Fault(command) => self.fault(command).await?,
+            Command::Serve(args) => {
+                let stop = CancellationToken::new();
+                return run::stoppable(&stop, self.app.local_serve(args.engine, stop.clone()))
+                    .await;
+            }
+        }
+        Ok(Exit::Done)
+    }
+
+    async fn local_up(&self, engine: Engine) -> Result {
+        let bar = self.screen.draws().then(|| progress::spinner("starting local Azure"));
+        let status = self.app.local_up(engine, &mut || {}).await;
+        if let Some(bar) = bar {
+            bar.finish_and_clear();
+        }
+        let status = status?;
+        if let Output::Json | Output::Yaml = self.output {
+            self.print_status(&status)?;
+            return Ok(Exit::Done);
+        }
+        let Status { resource_manager, engine, .. } = &status;
+        self.screen.note(&format!("local Azure is ready: {resource_manager} (engine: {engine})"));
+        Ok(Exit::Done)
+    }
+
+    fn print_status(&self, status: &Status) -> Result<()> {
+        if let Output::Json | Output::Yaml = self.output {
+            return self.print_document(&json!(status));
+        }
+        let requests: Vec<_> = status
+            .requests
+            .iter()
+            .map(|(operation, count)| format!("{operation} {count}"))
+            .collect();
+        let lines = [
+            ("Resource manager", status.resource_manager.clone()),
+            ("Authority", status.authority.clone()),
+            ("CA", status.ca.display().to_string()),
+            ("Engine", status.engine.clone()),
+            ("Process", status.pid.to_string()),
+            ("Groups", status.groups.join(", ")),
+            ("Requests", requests.join(", ")),
+            ("Faults", status.faults.iter().map(Value::to_string).collect::<Vec<_>>().join(", ")),
+        ];
+        for (name, value) in lines {
+            let value = if value.is_empty() { "(none)".to_owned() } else { plain(&value) };
+            print::line(&format!("{:<18}{value}", format!("{name}:")))?;
+        }
+        Ok(())
+    }
+
+    async fn local_logs(&self, follow: bool) -> Result<()> {
+        let path = self.app.local_log();
+        let opened = tokio::fs::File::open(&path).await;
+        let mut log = opened.map_err(|e| Failure::Usage(format!("{}: {e}", path.display())))?;
+        loop {
+            let mut piece = Vec::new();
+            log.read_to_end(&mut piece).await?;
+            print::raw(&piece)?;
+            if !follow {
+                return Ok(());
+            }
+            tokio::time::sleep(GLANCE).await;
+        }
+    }
+
+    async fn fault(&self, command: &FaultCommand) -> Result<()> {
+        match command {
+            FaultCommand::List => {
+                let faults = self.app.local_status().await?.faults;
+                if let Output::Json | Output::Yaml = self.output {
+                    return self.print_document(&json!(faults));
+                }
+                if faults.is_empty() {
+                    self.screen.note("No faults wait");
+                }
+                for fault in faults {
+                    print::line(&plain(&fault.to_string()))?;
+                }
+            }
+            FaultCommand::Clear => self.app.clear_faults().await?,
+            other => self.app.inject(injection(other)).await?,
+        }
+        Ok(())
+    }
+}
+
+/// A fault as the admin listener of local Azure takes it.
+fn injection(command: &FaultCommand) -> Value {
+    use FaultCommand as F;
+    let (effect, filter) = match command {
+        F::Throttle { retry_after, filter } => {
+            (json!({"fault": "throttle", "retryAfter": retry_after.as_secs()}), filter)
+        }
+        F::Conflict(filter) => (json!({"fault": "conflict"}), filter),
+        F::Error(filter) => (json!({"fault": "error"}), filter),
+        F::Latency { by, filter } => {
+            let millis = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
+            (json!({"fault": "latency", "millis": millis}), filter)
+        }
+        F::Reset(filter) => (json!({"fault": "reset"}), filter),
+        F::ExecRefused(filter) => (json!({"fault": "exec-refused"}), filter),
+        F::ExecDies { after, filter } => {
+            (json!({"fault": "exec-dies-after", "bytes": after}), filter)
+        }
+        F::IgnoreField { path, filter } => (json!({"fault": "ignore-field", "path": path}), filter),
+        F::NormaliseField { path, value, filter } => {
+            let value = serde_json::from_str(value).unwrap_or_else(|_| json!(value));
+            (json!({"fault": "normalise-field", "path": path, "value": value}), filter)
+        }
+        F::PolicyTag { name, value, filter } => {
+            (json!({"fault": "policy-tag", "name": name, "value": value}), filter)
+        }
+        F::ReadsLag { by, filter } => {
+            (json!({"fault": "reads-lag", "seconds": by.as_secs()}), filter)
+        }
+        F::IpChange { group } => return json!({"accident": "ip-change", "group": group}),
+        F::MoveHost { group } => return json!({"accident": "move-host", "group": group}),
+        F::Crash { group, container } => {
+            return json!({"accident": "crash", "group": group, "container": container});
+        }
+        F::List | F::Clear => return Value::Null,
+    };
+    let mut injection = effect;
+    injection["operation"] = json!(filter.operation);
+    injection["group"] = json!(filter.group);
+    injection["times"] = json!(filter.times);
+    injection
+}
