@@ -254,3 +254,6 @@ struct Metadata {
     #[serde(default)]
     creation_timestamp: Value,
 }
+
+#[cfg(test)]
+mod tests;

@@ -105,7 +105,8 @@ impl Directory {
     ) -> Result<Merged, Fault> {
         let entries = self.ledger.entries().await?;
         let mut deletes: BTreeMap<ObjectKey, DateTime<Utc>> = BTreeMap::new();
-        for entry in entries.iter().filter(|entry| entry.orphaned && entry.deletion.is_none()) {
+        let found = snapshot.keys();
+        for entry in entries.iter().filter(|entry| !found.contains(&entry.key)) {
             let asked = self.requests.requests(&entry.key).await?.delete;
             deletes.extend(asked.map(|at| (entry.key.clone(), at)));
         }
@@ -238,17 +239,17 @@ impl Watching {
 
 /// The new snapshot with what it lost since the last one, and without mistakes in files that had
 /// none; nothing where there is no such bad news.
-fn without_bad_news(last: &Snapshot, fresh: &Snapshot) -> Option<Snapshot> {
+fn without_bad_news(before: &Snapshot, fresh: &Snapshot) -> Option<Snapshot> {
     let keys = fresh.keys();
     let mut hopeful = fresh.clone();
     let mut any = false;
-    let paths: BTreeSet<_> = last.files.keys().chain(fresh.files.keys()).collect();
+    let paths: BTreeSet<_> = before.files.keys().chain(fresh.files.keys()).collect();
     for path in paths {
-        let before = last.files.get(path).map(|file| (**file).clone()).unwrap_or_default();
+        let old = before.files.get(path).map(|file| (**file).clone()).unwrap_or_default();
         let now = fresh.files.get(path).map(|file| (**file).clone()).unwrap_or_default();
-        let mut lost = before.documents;
+        let mut lost = old.documents;
         lost.retain(|document| !keys.contains(&document.key));
-        let broken = before.problems.is_empty() && !now.problems.is_empty();
+        let broken = old.problems.is_empty() && !now.problems.is_empty();
         if broken || !lost.is_empty() {
             let documents = now.documents.into_iter().chain(lost).collect();
             let problems = if broken { Vec::new() } else { now.problems };
