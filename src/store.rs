@@ -88,7 +88,7 @@ impl Store {
     pub async fn open(dir: &Path, random: Arc<dyn Random>) -> Result<Self, Fault> {
         let blobs: Arc<dyn Blobs> = Arc::new(files::Files::open(dir)?);
         if blobs.get(HOME).await?.is_none() {
-            let home = Home { id: mint(&*random)?, cloud: None };
+            let home = Home { id: random.uuid()?, cloud: None };
             blobs.create(HOME, encode(&*blobs, HOME, &home)?).await?;
         }
         // Whoever was first.
@@ -200,12 +200,6 @@ async fn read<T: DeserializeOwned>(blobs: &dyn Blobs, name: &str) -> Result<Opti
 
 fn encode<T: Serialize>(blobs: &dyn Blobs, name: &str, value: &T) -> Result<Vec<u8>, Fault> {
     serde_json::to_vec_pretty(value).map_err(|e| fault(blobs.place(name), &e))
-}
-
-fn mint(random: &dyn Random) -> Result<String, Fault> {
-    let mut bytes = [0; 16];
-    random.fill(&mut bytes)?;
-    Ok(uuid::Builder::from_random_bytes(bytes).into_uuid().to_string())
 }
 
 fn fault(what: String, problem: &dyn std::fmt::Display) -> Fault {

@@ -111,7 +111,7 @@ impl Directory {
             deletes.extend(asked.map(|at| (entry.key.clone(), at)));
         }
         let now = self.clock.now();
-        let mut mint = || uid(&*self.random);
+        let mut mint = || self.random.uuid();
         let merged = merge(&entries, snapshot, extent, &deletes, absences, now, &mut mint)?;
         for entry in merged.entries.iter().filter(|entry| merged.changed.contains(&entry.key)) {
             self.ledger.record(entry).await?;
@@ -121,12 +121,6 @@ impl Directory {
         }
         Ok(merged)
     }
-}
-
-fn uid(random: &dyn Random) -> Result<String, Fault> {
-    let mut bytes = [0; 16];
-    random.fill(&mut bytes)?;
-    Ok(uuid::Builder::from_random_bytes(bytes).into_uuid().to_string())
 }
 
 fn gone(e: &tokio::task::JoinError) -> Fault {

@@ -311,7 +311,7 @@ async fn two_manifests_with_one_name_are_refused_with_both_places() {
     world.write("c.yaml", &format!("{}---\n{}", issuer("c", "x.y"), issuer("c", "y.z")));
     let problems = world.problems(|problems| !problems.is_empty()).await;
     assert!(
-        problems[0].contains("c.yaml:1 and ") && problems[0].contains("c.yaml:6"),
+        problems[0].contains("c.yaml:1 and ") && problems[0].contains("c.yaml:7"),
         "{problems:?}"
     );
     assert_eq!(world.store.entry(&key("c")).await.unwrap(), None);
