@@ -51,9 +51,9 @@ pub trait Random: Send + Sync {
 
 /// The cryptographic source of the process.
 #[derive(Clone, Copy, Debug)]
-pub struct SystemRandom;
+pub struct OsRandom;
 
-impl Random for SystemRandom {
+impl Random for OsRandom {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), Fault> {
         aws_lc_rs::rand::fill(bytes).map_err(|_| Fault::Store {
             what: "randomness".to_owned(),

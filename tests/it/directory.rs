@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use aci_operator::api::{Object, annotation, annotations};
 use aci_operator::ports::{
-    Change, Entry, Ledger as _, ObjectKey, Phase, RequestBox as _, Requests, SystemClock,
-    SystemRandom,
+    Change, Entry, Ledger as _, ObjectKey, OsRandom, Phase, RequestBox as _, Requests, SystemClock,
 };
 use aci_operator::source::{Directory, Options};
 use aci_operator::store::Store;
@@ -51,7 +50,7 @@ impl World {
             fs::write(dir.path().join("manifests").join(name), text).unwrap();
         }
         let home = dir.path().join("home");
-        let store = Arc::new(Store::open(&home, Arc::new(SystemRandom)).await.unwrap());
+        let store = Arc::new(Store::open(&home, Arc::new(OsRandom)).await.unwrap());
         let changes = source(&dir.path().join("manifests"), &store, options).watch().boxed();
         let mut world = Self { dir, store, changes };
         for _ in files {
@@ -112,7 +111,7 @@ fn source(manifests: &Path, store: &Arc<Store>, options: Options) -> Directory {
         ledger: Arc::clone(store) as _,
         requests: Arc::clone(store) as _,
         clock: Arc::new(SystemClock),
-        random: Arc::new(SystemRandom),
+        random: Arc::new(OsRandom),
         options,
     }
 }
@@ -329,7 +328,7 @@ async fn a_mounted_config_map_is_read_once_and_swapped_at_once() {
     symlink("..data/a.yaml", mount.join("a.yaml")).unwrap();
     symlink(&mount, mount.join("loop")).unwrap();
     let home = dir.path().join("home");
-    let store = Arc::new(Store::open(&home, Arc::new(SystemRandom)).await.unwrap());
+    let store = Arc::new(Store::open(&home, Arc::new(OsRandom)).await.unwrap());
     let mut changes = source(&mount, &store, Options::default()).watch().boxed();
     assert!(matches!(changes.next().await, Some(Change::Apply(_))));
     assert!(matches!(changes.next().await, Some(Change::Listed)));

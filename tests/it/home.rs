@@ -11,7 +11,7 @@ use aci_operator::core::certificate::Pair;
 use aci_operator::core::outcome::{Event, EventType};
 use aci_operator::core::{Fault, Reason, Secret};
 use aci_operator::ports::{
-    Entry, Ledger as _, ObjectKey, Phase, RequestBox as _, Requests, Secrets as _, SystemRandom,
+    Entry, Ledger as _, ObjectKey, OsRandom, Phase, RequestBox as _, Requests, Secrets as _,
 };
 use aci_operator::store::Store;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -19,7 +19,7 @@ use futures::StreamExt as _;
 use serde_json::json;
 
 async fn open(dir: &Path) -> Store {
-    Store::open(dir, Arc::new(SystemRandom)).await.unwrap()
+    Store::open(dir, Arc::new(OsRandom)).await.unwrap()
 }
 
 fn at(minute: i64) -> DateTime<Utc> {

@@ -44,7 +44,7 @@ fn good_documents_become_objects() {
     let found: Vec<_> = parsed.documents.iter().map(|d| (d.key.to_string(), d.line)).collect();
     assert_eq!(found, [("ContainerGroup/app".to_owned(), 3), ("Issuer/local-ca".to_owned(), 26)]);
     let Object::ContainerGroup(group) = &parsed.documents[0].object else { panic!() };
-    assert_eq!(group.spec.containers[0].resources.requests.cpu, 1.0);
+    assert_eq!(group.spec.containers[0].ports[0].port, 80);
     assert_eq!(group.spec.tls.as_ref().unwrap().duration, "90d");
 }
 
