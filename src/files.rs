@@ -26,6 +26,20 @@ pub fn create_dir(path: &Path) -> io::Result<()> {
 
 /// Replaces the content of `path` in one step; a crash leaves the old file or the new, never half.
 pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
+    beside(path, content)?.persist(path).map_err(|failed| failed.error)?;
+    sync_dir(path)
+}
+
+/// Writes `path` whole where there is no such file, and says whether it did.
+pub fn create(path: &Path, content: &[u8]) -> io::Result<bool> {
+    match beside(path, content)?.persist_noclobber(path) {
+        Ok(_) => sync_dir(path).map(|()| true),
+        Err(failed) if failed.error.kind() == ErrorKind::AlreadyExists => Ok(false),
+        Err(failed) => Err(failed.error),
+    }
+}
+
+fn beside(path: &Path, content: &[u8]) -> io::Result<tempfile::NamedTempFile> {
     let dir = path.parent().ok_or(ErrorKind::InvalidInput)?;
     create_dir(dir)?;
     let mut beside = tempfile::Builder::new()
@@ -34,8 +48,11 @@ pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
         .tempfile_in(dir)?;
     beside.write_all(content)?;
     beside.as_file().sync_all()?;
-    beside.persist(path).map_err(|failed| failed.error)?;
-    File::open(dir)?.sync_all()
+    Ok(beside)
+}
+
+fn sync_dir(path: &Path) -> io::Result<()> {
+    File::open(path.parent().ok_or(ErrorKind::InvalidInput)?)?.sync_all()
 }
 
 /// The content of `path`, or `None` where there is no such file.
@@ -82,26 +99,20 @@ pub struct Lock {
 impl Lock {
     /// Takes the lock, or `None` where another process holds it.
     pub fn try_take(path: &Path) -> io::Result<Option<Self>> {
-        let file = Self::open(path)?;
+        if let Some(dir) = path.parent() {
+            create_dir(dir)?;
+        }
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(FILE_MODE)
+            .open(path)?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Some(Self { _file: file })),
             Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
             Err(e) => Err(e.into()),
         }
-    }
-
-    /// Takes the lock, and waits for it where another process holds it.
-    pub fn take(path: &Path) -> io::Result<Self> {
-        let file = Self::open(path)?;
-        flock(&file, FlockOperation::LockExclusive)?;
-        Ok(Self { _file: file })
-    }
-
-    fn open(path: &Path) -> io::Result<File> {
-        if let Some(dir) = path.parent() {
-            create_dir(dir)?;
-        }
-        OpenOptions::new().create(true).truncate(false).write(true).mode(FILE_MODE).open(path)
     }
 }
 
@@ -119,7 +130,10 @@ mod tests {
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, FILE_MODE);
         let parent = fs::metadata(path.parent().unwrap()).unwrap();
         assert_eq!(parent.permissions().mode() & 0o777, DIR_MODE);
-        assert_eq!(list(path.parent().unwrap()).unwrap(), ["key.pem"]);
+        assert!(!create(&path, b"three").unwrap());
+        assert_eq!(read(&path).unwrap().unwrap(), b"two");
+        assert!(create(&path.with_extension("new"), b"three").unwrap());
+        assert_eq!(list(path.parent().unwrap()).unwrap(), ["key.new", "key.pem"]);
     }
 
     #[test]

@@ -41,13 +41,20 @@ impl Clock for SystemClock {
 pub trait Random: Send + Sync {
     /// Fills `bytes` from a cryptographic source.
     fn fill(&self, bytes: &mut [u8]) -> Result<(), Fault>;
+
+    /// A random UUID (RFC 9562 section 5.4).
+    fn uuid(&self) -> Result<String, Fault> {
+        let mut bytes = [0; 16];
+        self.fill(&mut bytes)?;
+        Ok(uuid::Builder::from_random_bytes(bytes).into_uuid().to_string())
+    }
 }
 
 /// The cryptographic source of the process.
 #[derive(Clone, Copy, Debug)]
-pub struct SystemRandom;
+pub struct OsRandom;
 
-impl Random for SystemRandom {
+impl Random for OsRandom {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), Fault> {
         aws_lc_rs::rand::fill(bytes).map_err(|_| Fault::Store {
             what: "randomness".to_owned(),

@@ -46,6 +46,8 @@ trait Blobs: Send + Sync {
     async fn get(&self, name: &str) -> Result<Option<Vec<u8>>, Fault>;
     /// Replaces a blob whole.
     async fn put(&self, name: &str, content: Vec<u8>) -> Result<(), Fault>;
+    /// Makes a blob where there is none.
+    async fn create(&self, name: &str, content: Vec<u8>) -> Result<(), Fault>;
     /// Deletes a blob; one that is not there is success.
     async fn delete(&self, name: &str) -> Result<(), Fault>;
     /// The next segments below `prefix`, sorted.
@@ -85,11 +87,16 @@ impl Store {
     /// The directory cannot be read or written, or its file `home` is broken.
     pub async fn open(dir: &Path, random: Arc<dyn Random>) -> Result<Self, Fault> {
         let blobs: Arc<dyn Blobs> = Arc::new(files::Files::open(dir)?);
-        let home: Home = match read(&*blobs, HOME).await? {
-            Some(home) => home,
-            None => mint(&*blobs, &*random, &dir.join("opening.lock")).await?,
+        if blobs.get(HOME).await?.is_none() {
+            let home = Home { id: random.uuid()?, cloud: None };
+            blobs.create(HOME, encode(&*blobs, HOME, &home)?).await?;
+        }
+        // Whoever was first.
+        let id = match read::<Home>(&*blobs, HOME).await? {
+            Some(home) => home.id,
+            None => return Err(fault(blobs.place(HOME), &"went away")),
         };
-        Ok(Self { blobs, random, id: home.id, lock: dir.join("lock"), writing: Mutex::new(()) })
+        Ok(Self { blobs, random, id, lock: dir.join("lock"), writing: Mutex::new(()) })
     }
 
     /// Takes the home for this process's loop; `None` where another one has it.
@@ -193,21 +200,6 @@ async fn read<T: DeserializeOwned>(blobs: &dyn Blobs, name: &str) -> Result<Opti
 
 fn encode<T: Serialize>(blobs: &dyn Blobs, name: &str, value: &T) -> Result<Vec<u8>, Fault> {
     serde_json::to_vec_pretty(value).map_err(|e| fault(blobs.place(name), &e))
-}
-
-/// Makes the id of a new home, once even where two processes open it together.
-async fn mint(blobs: &dyn Blobs, random: &dyn Random, lock: &Path) -> Result<Home, Fault> {
-    let taken = Lock::take(lock).map_err(|e| fault(lock.display().to_string(), &e))?;
-    if let Some(home) = read(blobs, HOME).await? {
-        return Ok(home);
-    }
-    let mut bytes = [0; 16];
-    random.fill(&mut bytes)?;
-    let id = uuid::Builder::from_random_bytes(bytes).into_uuid().to_string();
-    let home = Home { id, cloud: None };
-    blobs.put(HOME, encode(blobs, HOME, &home)?).await?;
-    drop(taken);
-    Ok(home)
 }
 
 fn fault(what: String, problem: &dyn std::fmt::Display) -> Fault {

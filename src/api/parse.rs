@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::LazyLock;
 
 use kube::api::ObjectMeta;
 use schemars::JsonSchema;
@@ -13,7 +14,10 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::container_group::schema;
-use super::{ContainerGroup, GROUP, Issuer, Object, ObjectKey, VERSION, check, hints, shape};
+use super::{
+    ContainerGroup, ContainerGroupSpec, GROUP, Issuer, IssuerSpec, Object, ObjectKey, VERSION,
+    check, hints, shape,
+};
 use crate::core::Invalid;
 
 mod places;
@@ -133,10 +137,10 @@ fn document(value: &Value) -> Result<(ObjectKey, Object), (Option<ObjectKey>, Ve
     let name = value["metadata"]["name"].as_str().filter(|name| !name.is_empty());
     let key = name.map(|name| ObjectKey::new(kind, name));
     let object = envelope(value).and_then(|()| match kind {
-        CONTAINER_GROUP => typed(value).map(|(metadata, spec)| {
+        CONTAINER_GROUP => typed(value, &GROUPS).map(|(metadata, spec)| {
             Object::ContainerGroup(Box::new(ContainerGroup { metadata, spec, status: None }))
         }),
-        _ => typed(value).map(|(metadata, spec)| {
+        _ => typed(value, &ISSUERS).map(|(metadata, spec)| {
             Object::Issuer(Box::new(Issuer { metadata, spec, status: None }))
         }),
     });
@@ -193,9 +197,15 @@ fn envelope(value: &Value) -> Result<(), Vec<Invalid>> {
 /// ACI's resource type, with which the YAML of `az` begins.
 const ARM_TYPE: &str = "Microsoft.ContainerInstance/containerGroups";
 
+static GROUPS: LazyLock<Value> = LazyLock::new(schema::<Manifest<ContainerGroupSpec>>);
+static ISSUERS: LazyLock<Value> = LazyLock::new(schema::<Manifest<IssuerSpec>>);
+
 /// A document in the shape of its kind.
-fn typed<S: DeserializeOwned + JsonSchema>(value: &Value) -> Result<(ObjectMeta, S), Vec<Invalid>> {
-    let problems = shape::problems(&schema::<Manifest<S>>(), value, "");
+fn typed<S: DeserializeOwned>(
+    value: &Value,
+    schema: &Value,
+) -> Result<(ObjectMeta, S), Vec<Invalid>> {
+    let problems = shape::problems(schema, value, "");
     if !problems.is_empty() {
         return Err(problems);
     }
@@ -254,3 +264,6 @@ struct Metadata {
     #[serde(default)]
     creation_timestamp: Value,
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,8 +27,8 @@ use crate::http::{self, Readiness};
 use crate::metrics::Metrics;
 use crate::pki::LocalAuthority;
 use crate::ports::{
-    Change, Clock as _, ContainerGroups, Entry, ObjectKey, Phase, ResourceGroups, SystemClock,
-    SystemRandom,
+    Change, Clock as _, ContainerGroups, Entry, ObjectKey, OsRandom, Phase, ResourceGroups,
+    SystemClock,
 };
 use crate::probe::TlsProbe;
 use crate::reconcile::{self, Ctx, Sightings};
@@ -42,7 +42,7 @@ const RESOURCE_MANAGER: &str = "ACI_OPERATOR_RESOURCE_MANAGER_URL";
 
 /// Opens the home's store.
 pub(super) async fn open_home(dir: &Path) -> Result<Home> {
-    Ok(Home::new(Store::open(dir, Arc::new(SystemRandom)).await?))
+    Ok(Home::new(Store::open(dir, Arc::new(OsRandom)).await?))
 }
 
 /// Reads the manifests of files and directories; what is wrong with them is part of the answer.
@@ -101,7 +101,7 @@ fn directory(home: &Home, paths: Vec<PathBuf>, prune: bool) -> Directory {
         ledger: home.ledger.clone(),
         requests: home.requests.clone(),
         clock: Arc::new(SystemClock),
-        random: Arc::new(SystemRandom),
+        random: Arc::new(OsRandom),
         options: Options { prune },
     }
 }
@@ -188,7 +188,7 @@ impl Operator {
         let azure = azure(app, home, &metrics).await?;
         let ctx = Ctx {
             clock: Arc::new(SystemClock),
-            random: Arc::new(SystemRandom),
+            random: Arc::new(OsRandom),
             groups: azure.groups,
             resource_groups: azure.resource_groups,
             probe: Arc::new(TlsProbe::new()),

@@ -105,12 +105,13 @@ impl Directory {
     ) -> Result<Merged, Fault> {
         let entries = self.ledger.entries().await?;
         let mut deletes: BTreeMap<ObjectKey, DateTime<Utc>> = BTreeMap::new();
-        for entry in entries.iter().filter(|entry| entry.orphaned && entry.deletion.is_none()) {
+        let found = snapshot.keys();
+        for entry in entries.iter().filter(|entry| !found.contains(&entry.key)) {
             let asked = self.requests.requests(&entry.key).await?.delete;
             deletes.extend(asked.map(|at| (entry.key.clone(), at)));
         }
         let now = self.clock.now();
-        let mut mint = || uid(&*self.random);
+        let mut mint = || self.random.uuid();
         let merged = merge(&entries, snapshot, extent, &deletes, absences, now, &mut mint)?;
         for entry in merged.entries.iter().filter(|entry| merged.changed.contains(&entry.key)) {
             self.ledger.record(entry).await?;
@@ -120,12 +121,6 @@ impl Directory {
         }
         Ok(merged)
     }
-}
-
-fn uid(random: &dyn Random) -> Result<String, Fault> {
-    let mut bytes = [0; 16];
-    random.fill(&mut bytes)?;
-    Ok(uuid::Builder::from_random_bytes(bytes).into_uuid().to_string())
 }
 
 fn gone(e: &tokio::task::JoinError) -> Fault {
@@ -238,19 +233,19 @@ impl Watching {
 
 /// The new snapshot with what it lost since the last one, and without mistakes in files that had
 /// none; nothing where there is no such bad news.
-fn without_bad_news(last: &Snapshot, fresh: &Snapshot) -> Option<Snapshot> {
+fn without_bad_news(before: &Snapshot, fresh: &Snapshot) -> Option<Snapshot> {
     let keys = fresh.keys();
     let mut hopeful = fresh.clone();
     let mut any = false;
-    let paths: BTreeSet<_> = last.files.keys().chain(fresh.files.keys()).collect();
+    let paths: BTreeSet<_> = before.files.keys().chain(fresh.files.keys()).collect();
     for path in paths {
-        let before = last.files.get(path).map(|file| (**file).clone()).unwrap_or_default();
+        let old = before.files.get(path).map(|file| (**file).clone()).unwrap_or_default();
         let now = fresh.files.get(path).map(|file| (**file).clone()).unwrap_or_default();
-        let mut gone = before.documents;
-        gone.retain(|document| !keys.contains(&document.key));
-        let broken = before.problems.is_empty() && !now.problems.is_empty();
-        if broken || !gone.is_empty() {
-            let documents = now.documents.into_iter().chain(gone).collect();
+        let mut lost = old.documents;
+        lost.retain(|document| !keys.contains(&document.key));
+        let broken = old.problems.is_empty() && !now.problems.is_empty();
+        if broken || !lost.is_empty() {
+            let documents = now.documents.into_iter().chain(lost).collect();
             let problems = if broken { Vec::new() } else { now.problems };
             hopeful.files.insert(path.clone(), Arc::new(Parsed { documents, problems }));
             any = true;

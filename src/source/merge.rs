@@ -316,3 +316,6 @@ pub fn object(entry: &Entry) -> Result<Object, serde_json::Error> {
 fn time(at: DateTime<Utc>) -> Time {
     Time(Timestamp::new(at.timestamp(), 0).unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests;

@@ -90,8 +90,11 @@ impl Look {
             match fs::metadata(&path) {
                 Ok(found) if found.is_dir() => self.directory(&path),
                 Ok(found) if found.is_file() && is_manifest(&path) => self.file(&path),
-                Err(e) if is_manifest(&path) && !is_gone(&path, &e) => self.unreadable(&path, &e),
-                Ok(_) | Err(_) => {}
+                Ok(_) => {}
+                // A link to nowhere that is none of ours, such as an editor's lock.
+                Err(e) if e.kind() == ErrorKind::NotFound && !is_manifest(&path) => {}
+                Err(e) if is_gone(&path, &e) => {}
+                Err(e) => self.unreadable(&path, &e),
             }
         }
     }

@@ -54,6 +54,10 @@ impl Blobs for Files {
         self.on(name, move |path| files::write(path, &content)).await
     }
 
+    async fn create(&self, name: &str, content: Vec<u8>) -> Result<(), Fault> {
+        self.on(name, move |path| files::create(path, &content)).await.map(|_| ())
+    }
+
     async fn delete(&self, name: &str) -> Result<(), Fault> {
         self.on(name, files::remove).await
     }

@@ -97,15 +97,15 @@ impl Secrets for Store {
     }
 
     async fn digest_key(&self) -> Result<Secret, Fault> {
-        let _writing = self.writing.lock().await;
         if let Some(key) = self.text(DIGEST_KEY).await? {
             return Ok(key);
         }
         let mut bytes = [0; 32];
         self.random.fill(&mut bytes)?;
-        let key = Secret::new(hex(&bytes));
-        self.blobs.put(DIGEST_KEY, key.reveal().as_bytes().to_vec()).await?;
-        Ok(key)
+        self.blobs.create(DIGEST_KEY, hex(&bytes).into_bytes()).await?;
+        // Whoever was first.
+        let key = self.text(DIGEST_KEY).await?;
+        key.ok_or_else(|| fault(self.blobs.place(DIGEST_KEY), &"went away"))
     }
 }
 

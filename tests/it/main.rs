@@ -5,9 +5,13 @@
 #[cfg(test)]
 mod arm_client;
 #[cfg(test)]
+mod directory;
+#[cfg(test)]
 mod emulator;
 #[cfg(test)]
 mod engine;
+#[cfg(test)]
+mod home;
 #[cfg(test)]
 mod http;
 #[cfg(test)]

@@ -150,7 +150,7 @@ mod tests {
         assert_eq!(at(0, "b[0]"), (5, 3));
         assert_eq!(at(0, "b[0].c[1].d"), (5, 11));
         assert_eq!(at(0, "b[0].c[1].none.at.all"), (5, 10));
-        assert_eq!(at(1, "e.f"), (6, 9));
+        assert_eq!(at(1, "e.f"), (6, 10));
         assert_eq!(at(1, ""), (6, 5));
     }
 }

@@ -45,6 +45,7 @@ fn message(e: &Error) -> String {
         | Error::Budget { .. } => "the text is too large, or its aliases are".to_owned(),
         // The scanner's words for a mistake of syntax; they name no values.
         Error::ExternalMessage { msg, .. } => format!("this is no YAML: {msg}"),
+        Error::AliasError { error, .. } => message(error),
         Error::Eof { .. } => "the text ends too early".to_owned(),
         _ => "this is no YAML that a manifest may be made of".to_owned(),
     }
