@@ -111,9 +111,9 @@ impl Kind for ContainerGroup {
                 ctx.secrets.set_pair(&entry.key, &ctx.authority.leaf(&root, request)?).await?;
             }
             Step::StoreLeaf(pair) => ctx.secrets.set_pair(&entry.key, pair).await?,
-            Step::TryExec => return Ok(Effect::Tried(dialogue::trial(&id, ctx).await?)),
+            Step::TryExec => return tell(dialogue::trial(&id, ctx).await).map(Effect::Tried),
             Step::SwapLeaf(pair) => {
-                return Ok(Effect::Swapped(dialogue::swap(&id, pair, ctx).await?));
+                return tell(dialogue::swap(&id, pair, ctx).await).map(Effect::Swapped);
             }
             Step::Tag(tags) => ctx.groups.tag(&id, tags).await?,
             Step::Put(body) => ctx.groups.put(&id, body).await?,
@@ -140,6 +140,16 @@ impl Kind for ContainerGroup {
     fn certificate(status: &Value) -> Option<(DateTime<Utc>, Option<DateTime<Utc>>)> {
         let time = |name: &str| status["certificate"][name].as_str()?.parse().ok();
         Some((time("notAfter")?, time("renewalTime")))
+    }
+}
+
+/// An exec that fails is what a trial is there to find out, and a swap to live with; one that ARM puts
+/// off has not been tried.
+fn tell<T>(outcome: Result<Result<T, String>, Fault>) -> Result<Result<T, String>, Fault> {
+    match outcome {
+        Err(fault @ (Fault::Throttled { .. } | Fault::Busy { .. })) => Err(fault),
+        Err(fault) => Ok(Err(fault.to_string())),
+        Ok(outcome) => Ok(outcome),
     }
 }
 

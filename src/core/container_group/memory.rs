@@ -120,14 +120,11 @@ pub fn settle(
         (Step::TryExec, Ok(Effect::Tried(outcome))) => {
             memory.trial = Some(Trial { start, failure: outcome.clone().err(), at: now });
         }
-        (Step::TryExec, Err(fault)) => {
-            memory.trial = Some(Trial { start, failure: Some(fault.to_string()), at: now });
-        }
         (Step::SwapLeaf(_), Ok(Effect::Swapped(Ok(generation)))) => {
             memory.live = Some(Live { start, generation: *generation });
             (memory.swap_failures, memory.swap_after) = (0, None);
         }
-        (Step::SwapLeaf(_), Ok(Effect::Swapped(Err(_))) | Err(_)) => {
+        (Step::SwapLeaf(_), Ok(Effect::Swapped(Err(_)))) => {
             let wait = 1_i64 << memory.swap_failures.min(10);
             let wait = chrono::TimeDelta::seconds(5 * wait);
             let wait = wait.min(chrono::TimeDelta::minutes(LONGEST_SWAP_WAIT));
