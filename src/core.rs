@@ -69,8 +69,8 @@ pub enum Health {
     Gone,
 }
 
-/// When the next pass is due, if no event comes first.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+/// When the next pass is due, if no event comes first; the soonest is the least.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Wake {
     /// After this time.
     After(Duration),

@@ -104,9 +104,8 @@ pub fn plan(goal: Goal<&Desired>, observed: &Observed, now: DateTime<Utc>) -> De
         Goal::Absent => remove(observed),
         Goal::Present(desired) => {
             let mut pass = Pass::new(desired, observed, now);
-            let verdict = STAGES.iter().find_map(|stage| stage(&mut pass));
-            let verdict = verdict.unwrap_or_else(|| pass.rest());
-            pass.conclude(verdict)
+            let (verdict, pending) = pass.decide();
+            pass.conclude(verdict, pending)
         }
     }
 }
@@ -238,7 +237,32 @@ impl<'a> Pass<'a> {
         due.map_or(REST, |due| due.clamp(Duration::from_secs(1), REST))
     }
 
-    fn conclude(mut self, verdict: Verdict) -> Decision {
+    /// The first verdict of the stages. A step that a person must allow does not keep those from being
+    /// taken that cost nobody anything: a certificate rotates while a change of CPU waits.
+    fn decide(&mut self) -> (Verdict, Option<Pending>) {
+        let mut held: Option<(Verdict, Option<Pending>)> = None;
+        for stage in STAGES {
+            let memory = self.memory.clone();
+            let Some(verdict) = stage(self) else { continue };
+            match (self.gate(verdict), &mut held) {
+                (Gate::Open(verdict), None) => return (verdict, None),
+                (Gate::Open(verdict), Some(_)) if verdict.step.is_some() => {
+                    if verdict.cost <= Cost::Hot {
+                        return (verdict, None);
+                    }
+                    self.memory = memory;
+                }
+                (Gate::Open(waiting), Some((held, _))) => held.wake = held.wake.min(waiting.wake),
+                (Gate::Held(verdict, pending), held) => {
+                    self.memory = memory;
+                    held.get_or_insert((verdict, pending));
+                }
+            }
+        }
+        held.unwrap_or_else(|| (self.rest(), None))
+    }
+
+    fn conclude(mut self, verdict: Verdict, pending: Option<Pending>) -> Decision {
         if let Some(group) = self.group()
             && let Some(ip) = group.ip
         {
@@ -250,7 +274,6 @@ impl<'a> Pass<'a> {
         let suspended = self.observed.requests.suspended;
         let reason = if suspended { Reason::Suspended } else { Reason::InSync };
         self.assert(ConditionType::Suspended, suspended, reason, "");
-        let (verdict, pending) = self.gate(verdict);
         let Verdict { step, health, reason, message, wake, .. } = verdict;
         let Self { memory, conditions, made, .. } = self;
         let plan = Plan { step, health, reason, message, conditions, memory, made, wake };
@@ -259,17 +282,17 @@ impl<'a> Pass<'a> {
 
     /// What a person has the last word on: `suspend` blocks every step, `spec.updatePolicy` the dear
     /// ones until they are approved.
-    fn gate(&mut self, verdict: Verdict) -> (Verdict, Option<Pending>) {
+    fn gate(&mut self, verdict: Verdict) -> Gate {
         if verdict.step.is_none() {
-            return (verdict, None);
+            return Gate::Open(verdict);
         }
         if self.observed.requests.suspended {
-            self.memory = self.observed.memory.clone();
             let message = format!("suspended; waiting: {}", verdict.message);
-            return (Verdict::wait(Health::Stalled, Reason::Suspended, message, REST), None);
+            let held = Verdict::wait(Health::Stalled, Reason::Suspended, message, REST);
+            return Gate::Held(held, None);
         }
         if verdict.cost <= self.desired.allowed {
-            return (verdict, None);
+            return Gate::Open(verdict);
         }
         let pending = Pending {
             digest: plan_digest(&self.desired.digest, verdict.cost, &verdict.changes),
@@ -280,22 +303,28 @@ impl<'a> Pass<'a> {
         match &self.observed.requests.approve {
             Some(approval) if approval.digest == pending.digest && used < Some(approval.at) => {
                 self.memory.approval_used = Some(approval.at);
-                (verdict, None)
+                Gate::Open(verdict)
             }
             _ => {
-                self.memory = self.observed.memory.clone();
                 let message = format!(
                     "needs {} but spec.updatePolicy allows {}: {} (`aci-operator approve` lets it \
                      through once)",
                     verdict.cost, self.desired.allowed, verdict.message
                 );
-                let after = self.until_due().max(POLL);
-                let stalled =
-                    Verdict::wait(Health::Stalled, Reason::ApprovalRequired, message, after);
-                (stalled, Some(pending))
+                let (reason, after) = (Reason::ApprovalRequired, self.until_due().max(POLL));
+                let held = Verdict::wait(Health::Stalled, reason, message, after);
+                Gate::Held(held, Some(pending))
             }
         }
     }
+}
+
+/// Whether a verdict may be carried out.
+enum Gate {
+    /// It may, or does nothing.
+    Open(Verdict),
+    /// It waits for a person; what is said instead, and what is to be approved.
+    Held(Verdict, Option<Pending>),
 }
 
 /// Names a plan: what is wanted, what it costs, what differs.
