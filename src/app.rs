@@ -16,6 +16,7 @@ pub mod authority;
 pub mod container;
 pub mod daemon;
 pub mod error;
+mod first_look;
 mod home;
 pub mod live;
 pub mod local;

@@ -58,7 +58,7 @@ impl App {
         timeout: Duration,
         watcher: Watcher<'_>,
     ) -> Result<Result<Ended, Manifests>> {
-        let manifests = self.read(paths);
+        let manifests = self.read(paths)?;
         if !manifests.problems.is_empty() {
             return Ok(Err(manifests));
         }

@@ -34,7 +34,7 @@ impl App {
         home.store.pin_cloud(cloud.as_str()).await?;
         home.store.beat(self.now()).await?;
         let operator = wire::Operator::new(self, &home).await?;
-        let changes = wire::watch(&home, &daemon.manifests, daemon.prune);
+        let changes = wire::watch(&home, &daemon.manifests, daemon.prune)?;
         tracing::info!(
             home = %self.dir.display(),
             cloud = cloud.as_str(),

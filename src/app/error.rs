@@ -91,6 +91,9 @@ pub enum Error {
     /// Azure cannot be spoken to.
     #[error(transparent)]
     Azure(#[from] crate::azure::Error),
+    /// Manifests that cannot be read.
+    #[error("{0}")]
+    Manifests(String),
     /// What would change cannot be said.
     #[error("{0}")]
     Preview(String),
@@ -163,6 +166,7 @@ impl Error {
             | Self::Ended
             | Self::File { .. }
             | Self::Azure(_)
+            | Self::Manifests(_)
             | Self::Preview(_) => return None,
         })
     }

@@ -239,8 +239,11 @@ fn not_running() -> Error {
 fn refused(error: ClientError) -> Error {
     match error {
         ClientError::NotRunning(_) | ClientError::Unreachable(_) => not_running(),
-        other @ (ClientError::Refused(_) | ClientError::Files(_)) => {
-            problem(&format!("does not do it: {other}"), "look at `aci-operator local status`")
+        ClientError::Refused(words) => {
+            problem(&format!("refused: {words}"), "look at `aci-operator local status`")
+        }
+        ClientError::Files(e) => {
+            problem(&format!("cannot be asked: {e}"), "look at `aci-operator local status`")
         }
     }
 }

@@ -1,6 +1,9 @@
 //! Manifests before they act: checked, compared, rendered.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+
+use serde_json::Value;
 
 use super::{App, Result, wire};
 use crate::api::Object;
@@ -54,6 +57,8 @@ pub struct Preview {
     pub exists: bool,
     /// What differs.
     pub changes: Vec<Change>,
+    /// A value that Azure does not show differs.
+    pub hidden: bool,
     /// What the whole costs; none where nothing differs.
     pub cost: Option<Cost>,
     /// The wanted group, secrets included.
@@ -68,15 +73,27 @@ pub enum Difference {
     /// The object is new.
     New,
     /// These fields differ, at this cost.
-    Changed(Vec<Change>, Cost),
+    Changed {
+        /// The fields.
+        changes: Vec<Change>,
+        /// A value that Azure does not show differs.
+        hidden: bool,
+        /// What the whole costs.
+        cost: Cost,
+    },
     /// An issuer's manifest is another than the one in the home.
     Spec,
 }
 
 impl App {
     /// Reads manifests without asking anybody.
-    pub fn read(&self, paths: &[PathBuf]) -> Manifests {
-        wire::read_manifests(paths)
+    ///
+    /// # Errors
+    /// A path cannot be read.
+    pub fn read(&self, paths: &[PathBuf]) -> Result<Manifests> {
+        let mut manifests = wire::read_manifests(paths)?;
+        manifests.problems.extend(doubles(&manifests.objects));
+        Ok(manifests)
     }
 
     /// What applying each manifest would change.
@@ -102,25 +119,40 @@ impl App {
         Ok(differences)
     }
 
-    /// The YAML that `az container create --file` takes, of each container group.
-    pub async fn render(&self, manifests: &Manifests, reveal: bool) -> Result<Vec<String>> {
+    /// What `az container create --file` takes, of each container group.
+    pub async fn render(&self, manifests: &Manifests, reveal: bool) -> Result<Vec<Value>> {
         let home = self.home().await?;
         let operator = wire::Operator::new(self, &home).await?;
         let mut documents = Vec::new();
         for manifest in &manifests.objects {
             if let Object::ContainerGroup(_) = manifest.object {
                 let Preview { id, body, .. } = operator.preview(&manifest.object).await?;
-                documents.push(wire::render(&id, &body, reveal)?);
+                documents.push(wire::render(&id, &body, reveal));
             }
         }
         Ok(documents)
     }
 }
 
+/// Two documents with one name are refused, naming both places.
+fn doubles(manifests: &[Manifest]) -> Vec<String> {
+    let mut seen = BTreeMap::new();
+    let mut problems = Vec::new();
+    for manifest in manifests {
+        if let Some(first) = seen.insert(manifest.key(), &manifest.place) {
+            let Manifest { place, .. } = manifest;
+            problems.push(format!("{place}: {} is at {first} already", manifest.key()));
+        }
+    }
+    problems
+}
+
 fn group(preview: Preview) -> Difference {
     match preview.cost {
         _ if !preview.exists => Difference::New,
-        Some(cost) => Difference::Changed(preview.changes, cost),
+        Some(cost) => {
+            Difference::Changed { changes: preview.changes, hidden: preview.hidden, cost }
+        }
         None => Difference::None,
     }
 }

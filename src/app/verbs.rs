@@ -160,9 +160,11 @@ fn still_wanted(entry: &Entry) -> Option<String> {
     if !path.exists() {
         return None;
     }
-    let manifests = wire::read_manifests(&[path.to_owned()]);
-    let there = manifests.objects.iter().any(|manifest| manifest.key() == entry.key);
-    (there || !manifests.problems.is_empty()).then(|| place.clone())
+    let gone = wire::read_manifests(&[path.to_owned()]).is_ok_and(|manifests| {
+        let there = manifests.objects.iter().any(|manifest| manifest.key() == entry.key);
+        !there && manifests.problems.is_empty()
+    });
+    (!gone).then(|| place.clone())
 }
 
 /// The file of a place such as `app.yaml:12` or `app.yaml:12:3`.

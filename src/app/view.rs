@@ -183,6 +183,8 @@ impl Item {
             Reason::Invalid
         } else if self.entry.orphaned && self.entry.deletion.is_none() {
             Reason::Orphaned
+        } else if self.truth(ConditionType::Suspended) == Truth::True {
+            Reason::Suspended
         } else {
             self.ready().map_or(Reason::Pending, |ready| ready.reason)
         }

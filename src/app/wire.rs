@@ -1,21 +1,25 @@
 //! Every constructor call of another room, in one place.
 
+use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
+use super::first_look::FirstLook;
 use super::local::Engine;
 use super::manifests::{Manifest, Manifests, Preview};
 use super::trust::{Processes, Report, TrustStores};
 use super::{App, CloudName, Error, Home, Result};
 use crate::api::{self, Object};
+use crate::azure::wire::SecretValues;
 use crate::azure::{self, Cloud, Environment, credential};
 use crate::core::Fault;
 use crate::core::container_group::{Body, GroupId};
@@ -46,10 +50,12 @@ pub(super) async fn open_home(dir: &Path) -> Result<Home> {
 }
 
 /// Reads the manifests of files and directories; what is wrong with them is part of the answer.
-pub(super) fn read_manifests(paths: &[PathBuf]) -> Manifests {
+pub(super) fn read_manifests(paths: &[PathBuf]) -> Result<Manifests> {
     let snapshot = scan(paths);
+    if let Some(problem) = snapshot.unreadable.first() {
+        return Err(Error::Manifests(problem.clone()));
+    }
     let mut manifests = Manifests::default();
-    manifests.problems.extend(snapshot.unreadable.iter().cloned());
     for (path, parsed) in &snapshot.files {
         manifests.problems.extend(parsed.problems.iter().map(ToString::to_string));
         for document in &parsed.documents {
@@ -59,12 +65,12 @@ pub(super) fn read_manifests(paths: &[PathBuf]) -> Manifests {
             manifests.objects.push(Manifest { object: document.object.clone(), place });
         }
     }
-    manifests
+    Ok(manifests)
 }
 
 /// Takes the manifests of files and directories into the ledger and tells their objects.
 pub(super) async fn merge_manifests(home: &Home, paths: &[PathBuf]) -> Result<Vec<Change>> {
-    let directory = directory(home, paths.to_vec(), false);
+    let directory = directory(home, paths, false)?;
     let applied = directory.apply().await?;
     let entries = home.ledger.entries().await?;
     let named = entries.into_iter().filter(|entry| applied.keys.contains(&entry.key)).collect();
@@ -91,19 +97,21 @@ fn unreadable(entry: &Entry, problem: &serde_json::Error) -> Fault {
 }
 
 /// Follows a directory of manifests.
-pub(super) fn watch(home: &Home, dir: &Path, prune: bool) -> BoxStream<'static, Change> {
-    directory(home, vec![dir.to_owned()], prune).watch().boxed()
+pub(super) fn watch(home: &Home, dir: &Path, prune: bool) -> Result<BoxStream<'static, Change>> {
+    Ok(directory(home, &[dir.to_owned()], prune)?.watch().boxed())
 }
 
-fn directory(home: &Home, paths: Vec<PathBuf>, prune: bool) -> Directory {
-    Directory {
-        paths,
+/// The ledger keeps whole paths: who asks later where a manifest is may be elsewhere.
+fn directory(home: &Home, paths: &[PathBuf], prune: bool) -> Result<Directory> {
+    let whole = |path: &PathBuf| std::path::absolute(path).map_err(|e| Error::file(path, &e));
+    Ok(Directory {
+        paths: paths.iter().map(whole).collect::<Result<_>>()?,
         ledger: home.ledger.clone(),
         requests: home.requests.clone(),
         clock: Arc::new(SystemClock),
         random: Arc::new(OsRandom),
         options: Options { prune },
-    }
+    })
 }
 
 /// Azure, as the home sees it.
@@ -120,11 +128,11 @@ pub(super) async fn azure(app: &App, home: &Home, metrics: &Metrics) -> Result<A
     let name = app.cloud_of(home).await?;
     let local = match name {
         CloudName::Local => local_variables(app)?,
-        _ => Vec::new(),
+        _ => None,
     };
-    let variable = |name: &str| {
-        let own = || local.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
-        std::env::var(name).ok().or_else(own)
+    let variable = |name: &str| match &local {
+        Some(local) => local.get(name).cloned(),
+        None => std::env::var(name).ok(),
     };
     let environment = Environment::read(variable);
     let cloud = match name {
@@ -145,12 +153,13 @@ pub(super) async fn azure(app: &App, home: &Home, metrics: &Metrics) -> Result<A
     Ok(Azure { groups: azure.clone(), resource_groups: azure, subscription })
 }
 
-/// What `local env` would print; the caller's own variables win over it.
-fn local_variables(app: &App) -> Result<Vec<(String, String)>> {
+/// What `local env` would print, where the caller has not read it. Nothing else of the environment
+/// counts then: credentials of Azure are not for local Azure.
+fn local_variables(app: &App) -> Result<Option<HashMap<String, String>>> {
     if std::env::var_os(RESOURCE_MANAGER).is_some() {
-        return Ok(Vec::new());
+        return Ok(None);
     }
-    app.local_environment()
+    Ok(Some(app.local_environment()?.into_iter().collect()))
 }
 
 fn local_cloud(app: &App, variable: impl Fn(&str) -> Option<String>) -> Result<Cloud> {
@@ -211,13 +220,11 @@ impl Operator {
         passed: Option<UnboundedSender<ObjectKey>>,
         stop: CancellationToken,
     ) {
-        let readiness = self.readiness.clone();
-        let changes = changes.inspect(move |change| {
-            if matches!(change, Change::Listed) {
-                readiness.set(true);
-            }
-        });
+        let look = Arc::new(FirstLook::new(self.readiness.clone()));
+        let looker = look.clone();
+        let changes = changes.inspect(move |change| looker.told(change));
         let told = move |key: &ObjectKey| {
+            look.passed(key);
             if let Some(passed) = &passed {
                 // Who waited may have gone.
                 let _ = passed.send(key.clone());
@@ -236,9 +243,9 @@ impl Operator {
         let entry = self.ctx.ledger.entry(&key).await?;
         let entry = entry.unwrap_or_else(|| unseen(key, self.ctx.clock.now()));
         let preview = reconcile::container_group::preview(group, &entry, &self.ctx).await;
-        let reconcile::container_group::Preview { id, exists, changes, hidden: _, cost, body } =
+        let reconcile::container_group::Preview { id, exists, changes, hidden, cost, body } =
             preview.map_err(Error::Preview)?;
-        Ok(Preview { id, exists, changes, cost, body })
+        Ok(Preview { id, exists, changes, hidden, cost, body })
     }
 
     /// Serves readiness and metrics until `stop`.
@@ -258,7 +265,7 @@ fn unseen(key: ObjectKey, now: chrono::DateTime<chrono::Utc>) -> Entry {
         uid: String::new(),
         generation: 0,
         created: now,
-        manifest: serde_json::Value::Null,
+        manifest: Value::Null,
         place: None,
         phase: Phase::Seen,
         deletion: None,
@@ -281,14 +288,10 @@ pub(super) async fn trust(pem: String, name: String, wanted: bool) -> Result<Rep
     Ok(report.map_err(|e| problem(e.to_string()))?)
 }
 
-/// What `az container create --file` takes. JSON is YAML, and az expands no `${NAME}` in its quoted
-/// texts.
-pub(super) fn render(id: &GroupId, body: &Body, reveal: bool) -> Result<String> {
-    let secrets =
-        if reveal { azure::wire::SecretValues::Shown } else { azure::wire::SecretValues::Elided };
-    let document = azure::wire::render(body, &id.name, secrets);
-    serde_json::to_string_pretty(&document)
-        .map_err(|e| Fault::Store { what: id.to_string(), problem: e.to_string() }.into())
+/// What `az container create --file` takes.
+pub(super) fn render(id: &GroupId, body: &Body, reveal: bool) -> Value {
+    let secrets = if reveal { SecretValues::Shown } else { SecretValues::Elided };
+    azure::wire::render(body, &id.name, secrets)
 }
 
 /// Is local Azure on `dir`, until `stop`.

@@ -113,10 +113,15 @@ Examples:
 )]
 pub(super) enum FaultCommand {
     /// Shows the faults that wait
+    #[command(after_help = "Example:\n  aci-operator local fault list")]
     List,
     /// Removes all faults
+    #[command(after_help = "Example:\n  aci-operator local fault clear")]
     Clear,
     /// 429 with Retry-After
+    #[command(
+        after_help = "Example:\n  aci-operator local fault throttle --retry-after 7s --operation put --times 1"
+    )]
     Throttle {
         /// What the header asks
         #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = names::duration)]
@@ -125,10 +130,13 @@ pub(super) enum FaultCommand {
         filter: Filter,
     },
     /// 409, another operation is going on
+    #[command(after_help = "Example:\n  aci-operator local fault conflict --times 2")]
     Conflict(Filter),
     /// 500, Azure is broken
+    #[command(after_help = "Example:\n  aci-operator local fault error --operation list --times 3")]
     Error(Filter),
     /// The answer comes late
+    #[command(after_help = "Example:\n  aci-operator local fault latency 2s --operation get")]
     Latency {
         /// By how much
         #[arg(value_parser = names::duration)]
@@ -137,10 +145,15 @@ pub(super) enum FaultCommand {
         filter: Filter,
     },
     /// The connection drops without an answer
+    #[command(after_help = "Example:\n  aci-operator local fault reset --times 1")]
     Reset(Filter),
     /// The WebSocket of an exec session is refused
+    #[command(
+        after_help = "Example:\n  aci-operator local fault exec-refused --group app-with-ssl"
+    )]
     ExecRefused(Filter),
     /// An exec session dies
+    #[command(after_help = "Example:\n  aci-operator local fault exec-dies --after 4096 --times 1")]
     ExecDies {
         /// After so many bytes of input
         #[arg(long, value_name = "BYTES")]
@@ -149,6 +162,9 @@ pub(super) enum FaultCommand {
         filter: Filter,
     },
     /// The value of a PUT at a path is not taken over
+    #[command(
+        after_help = "Example:\n  aci-operator local fault ignore-field 'properties.containers[0].properties.image'"
+    )]
     IgnoreField {
         /// Such as properties.containers[0].properties.image
         path: String,
@@ -156,6 +172,9 @@ pub(super) enum FaultCommand {
         filter: Filter,
     },
     /// The value of a PUT at a path is stored as another
+    #[command(
+        after_help = "Example:\n  aci-operator local fault normalise-field properties.restartPolicy Always"
+    )]
     NormaliseField {
         /// Such as properties.containers[0].properties.image
         path: String,
@@ -165,6 +184,7 @@ pub(super) enum FaultCommand {
         filter: Filter,
     },
     /// A policy adds a tag to every group that is written
+    #[command(after_help = "Example:\n  aci-operator local fault policy-tag costCentre 4711")]
     PolicyTag {
         /// Name of the tag
         name: String,
@@ -174,6 +194,7 @@ pub(super) enum FaultCommand {
         filter: Filter,
     },
     /// After a write, reads show for a while what was before it
+    #[command(after_help = "Example:\n  aci-operator local fault reads-lag 5s --times 1")]
     ReadsLag {
         /// How long
         #[arg(value_parser = names::duration)]
@@ -182,16 +203,19 @@ pub(super) enum FaultCommand {
         filter: Filter,
     },
     /// The public address changes
+    #[command(after_help = "Example:\n  aci-operator local fault ip-change app-with-ssl")]
     IpChange {
         /// Name of the container group
         group: String,
     },
     /// The platform moves a group: containers anew, another address
+    #[command(after_help = "Example:\n  aci-operator local fault move-host app-with-ssl")]
     MoveHost {
         /// Name of the container group
         group: String,
     },
     /// A container's main process dies
+    #[command(after_help = "Example:\n  aci-operator local fault crash app-with-ssl my-api")]
     Crash {
         /// Name of the container group
         group: String,

@@ -65,7 +65,7 @@ impl Session {
     }
 
     pub(super) fn validate(&self, args: &ValidateArgs) -> Result {
-        let manifests = self.app.read(&args.files.paths);
+        let manifests = self.app.read(&args.files.paths)?;
         let good = manifests.problems.is_empty();
         if let Output::Json | Output::Yaml = self.output {
             let objects: Vec<_> = manifests
@@ -98,8 +98,9 @@ impl Session {
                 Difference::None => continue,
                 Difference::New => (Colour::Green, format!("+ {name}: new"), Vec::new()),
                 Difference::Spec => (Colour::Yellow, format!("~ {name}: spec"), Vec::new()),
-                Difference::Changed(changes, cost) => {
-                    (Colour::Yellow, format!("~ {name}: costs {cost}"), changes)
+                Difference::Changed { changes, hidden, cost } => {
+                    let secret = if hidden { "; secret values differ" } else { "" };
+                    (Colour::Yellow, format!("~ {name}: costs {cost}{secret}"), changes)
                 }
             };
             print::line(&self.screen.paint(colour, &head))?;
@@ -114,13 +115,22 @@ impl Session {
     pub(super) async fn render(&self, args: &RenderArgs) -> Result {
         let manifests = self.good(&args.files)?;
         let documents = self.app.render(&manifests, args.show_secrets).await?;
-        print::raw(documents.join("---\n").as_bytes())?;
+        for (index, document) in documents.iter().enumerate() {
+            if index > 0 {
+                print::line("---")?;
+            }
+            if self.output == Output::Json {
+                print::json(document)?;
+            } else {
+                print::quoted_yaml(document)?;
+            }
+        }
         Ok(Exit::Done)
     }
 
     /// Manifests that are all good.
     fn good(&self, files: &Files) -> Result<Manifests> {
-        let manifests = self.app.read(&files.paths);
+        let manifests = self.app.read(&files.paths)?;
         self.complain(&manifests);
         if manifests.problems.is_empty() {
             return Ok(manifests);

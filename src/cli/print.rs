@@ -143,6 +143,14 @@ pub(super) fn yaml(value: &Value) -> io::Result<()> {
     raw(text.as_bytes())
 }
 
+/// A result as YAML in which every text is quoted: `az` would put variables of its environment into
+/// plain ones.
+pub(super) fn quoted_yaml(value: &Value) -> io::Result<()> {
+    let options = serde_saphyr::ser_options! { quote_all: true };
+    let text = serde_saphyr::to_string_with_options(value, options).map_err(io::Error::other)?;
+    raw(text.as_bytes())
+}
+
 /// A question on a terminal, without a line end.
 pub(super) fn prompt(text: &str) {
     let mut err = io::stderr().lock();

@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod arm_client;
 #[cfg(test)]
+mod cli;
+#[cfg(test)]
 mod directory;
 #[cfg(test)]
 mod emulator;
