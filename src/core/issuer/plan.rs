@@ -75,7 +75,8 @@ pub fn plan(goal: Goal<&Desired>, observed: &Observed, now: DateTime<Utc>) -> Pl
                 life: ROOT_LIFE,
             };
             let step = Some(Step::CreateRoot(request));
-            Plan { step, ..say(Health::Reconciling, Reason::Creating, "making the root") }
+            let wake = Wake::After(Duration::ZERO);
+            Plan { step, wake, ..say(Health::Reconciling, Reason::Creating, "making the root") }
         }
         (Desired::Provided { secret }, None) => {
             let message = format!(
