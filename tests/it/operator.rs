@@ -2,9 +2,11 @@
 //! over the emulator's model of ARM. Counts writes, asserts what is said of them.
 
 mod bench;
+mod changes;
 mod engine;
 mod gate;
 mod home;
+mod ownership;
 mod session;
 mod walk;
 mod world;

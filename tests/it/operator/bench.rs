@@ -23,6 +23,8 @@ use aci_operator::reconcile::{Ctx, Outcome, pass};
 use super::home::Home;
 use super::world::{Arm, GROUP, World};
 
+/// Lines of history that are shown.
+const LINES: usize = 30;
 /// Passes after which something goes round in circles.
 const MOST_PASSES: usize = 600;
 
@@ -273,7 +275,7 @@ impl Bench {
             }
             self.step().await;
         }
-        panic!("no rest after {MOST_PASSES} passes:\n{}", self.history.join("\n"));
+        panic!("no rest after {MOST_PASSES} passes:\n{}", self.history());
     }
 
     /// Passes, each when it is due, for so long.
@@ -338,7 +340,7 @@ impl Bench {
     /// The group's writes since then, which are forgotten.
     #[track_caller]
     pub(crate) fn wrote(&self, expected: &[&str]) {
-        assert_eq!(self.writes(), expected, "\n{}", self.history.join("\n"));
+        assert_eq!(self.writes(), expected, "\n{}", self.history());
         self.forget_writes();
     }
 
@@ -348,7 +350,7 @@ impl Bench {
 
     /// What was said and done so far.
     pub(crate) fn history(&self) -> String {
-        self.history.join("\n")
+        self.history[self.history.len().saturating_sub(LINES)..].join("\n")
     }
 
     /// The group's status.
