@@ -15,7 +15,7 @@ use crate::core::container_group::Body;
 
 mod group;
 
-pub(super) use group::group;
+pub use group::group;
 
 /// The version of `Microsoft.ContainerInstance` that is spoken: general availability, and the one
 /// that Microsoft's own stable SDKs for Python and Go send. It has all that a manifest can say.

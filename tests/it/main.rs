@@ -21,6 +21,8 @@ mod legacy_client;
 #[cfg(test)]
 mod log;
 #[cfg(test)]
+mod operator;
+#[cfg(test)]
 mod pki;
 #[cfg(test)]
 mod probe;

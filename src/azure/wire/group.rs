@@ -13,7 +13,7 @@ use crate::core::container_group::{ContainerFacts, Group, Provisioning};
 const MOST_EVENTS: usize = 5;
 
 /// Reads a group; `None` where the value names none.
-pub(in crate::azure) fn group(resource: &Value) -> Option<Group> {
+pub fn group(resource: &Value) -> Option<Group> {
     let id = resource["id"].as_str()?;
     let name = resource["name"].as_str()?;
     let shown = &resource["properties"];

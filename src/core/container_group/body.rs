@@ -95,13 +95,25 @@ fn label_scope(properties: &mut Value, group: Option<&Group>) {
 
 /// Tags of others as they are, the user's and ours over them. PATCH and PUT replace the whole set.
 pub(super) fn merged_tags(desired: &Desired, observed: &Observed) -> BTreeMap<String, String> {
-    let mut all = observed.group.as_ref().map_or_else(BTreeMap::new, |group| group.tags.clone());
-    let ours = [(tags::OWNER, &observed.owner), (tags::DIGEST, &desired.digest)];
-    let user = desired.tags.iter().map(|(name, value)| (name.as_str(), value));
-    for (name, value) in user.chain(ours) {
-        all.retain(|present, _| !present.eq_ignore_ascii_case(name));
-        all.insert(name.to_owned(), value.clone());
-    }
+    over(observed.group.as_ref(), own_tags(desired, observed))
+}
+
+/// The user's tags and ours.
+pub(super) fn own_tags(desired: &Desired, observed: &Observed) -> BTreeMap<String, String> {
+    let mut own = desired.tags.clone();
+    own.insert(tags::OWNER.to_owned(), observed.owner.clone());
+    own.insert(tags::DIGEST.to_owned(), desired.digest.clone());
+    own
+}
+
+/// Tags of the group with `own` in place of those of the same name, whatever its case.
+pub(super) fn over(
+    group: Option<&Group>,
+    own: BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    let mut all = group.map_or_else(BTreeMap::new, |group| group.tags.clone());
+    all.retain(|present, _| !own.keys().any(|name| present.eq_ignore_ascii_case(name)));
+    all.extend(own);
     all
 }
 

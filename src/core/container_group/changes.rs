@@ -5,7 +5,7 @@ use super::desired::tags;
 use super::memory::Kept;
 use super::{Desired, Group, Memory};
 use crate::core::fields::{self, Change};
-use crate::core::sidecar;
+use crate::core::{Cost, sidecar};
 
 /// How a group differs from what is wanted.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,8 +16,6 @@ pub struct Difference {
     pub changes: Vec<Change>,
     /// Where ARM keeps another value than ours: no difference any more.
     pub kept: Vec<Change>,
-    /// The user's tags are not there, or differ.
-    pub tags: bool,
 }
 
 /// What the digest tag says of the user's part.
@@ -47,9 +45,20 @@ pub fn difference(desired: &Desired, group: &Group, memory: &Memory) -> Differen
     if desired.tls.is_some() && template.is_some_and(|tag| tag != sidecar::template_version()) {
         changes.retain(|change| !within_sidecar(change));
     }
+    changes.extend(desired.tags.iter().filter_map(|(name, want)| tag_change(name, want, group)));
     let (kept, changes) = changes.into_iter().partition(|change| is_kept(change, memory));
-    let differs = |(name, value): (&String, &String)| tags::get(&group.tags, name) != Some(value);
-    Difference { digest, changes, kept, tags: desired.tags.iter().any(differs) }
+    Difference { digest, changes, kept }
+}
+
+/// The user's tag, where it is not there or differs.
+fn tag_change(name: &str, want: &str, group: &Group) -> Option<Change> {
+    let have = tags::get(&group.tags, name);
+    (have != Some(want)).then(|| Change {
+        path: format!("tags[{name}]"),
+        cost: Cost::Tag,
+        want: want.into(),
+        have: have.into(),
+    })
 }
 
 /// Whether the change lies within a sidecar that is there: one that is missing whole is drift.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -15,6 +15,10 @@ use crate::core::Fault;
 pub struct Memory {
     /// Our last PUT.
     pub put: Option<PutRecord>,
+    /// Our last PATCH, until a read has shown its effect.
+    pub tagged: Option<TagRecord>,
+    /// Our last deletion of the group, until it is made anew.
+    pub deleted: Option<DeleteRecord>,
     /// Paths where ARM keeps another value than the one that we put.
     pub azures: BTreeMap<String, Kept>,
     /// PUTs of the present digest that ended in `Failed`, in a row.
@@ -53,6 +57,31 @@ pub struct PutRecord {
     pub seen: bool,
     /// Its result has been compared with what was wanted.
     pub settled: bool,
+}
+
+impl PutRecord {
+    /// Whether ARM may not show the write yet.
+    pub(super) fn is_under_way(&self, now: DateTime<Utc>) -> bool {
+        !self.seen && now < self.at + STALE
+    }
+}
+
+/// A PATCH of ours.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct TagRecord {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// The tags that it was for; those of others were passed on.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A deletion of ours.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct DeleteRecord {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Start of the containers that went; a read that still shows it is older than the write.
+    pub start: Option<DateTime<Utc>>,
 }
 
 /// A value that ARM keeps against ours.
@@ -95,6 +124,8 @@ pub enum Effect {
     Swapped(Result<i64, String>),
 }
 
+/// For how long a read that shows our last write undone is taken for an old read.
+pub(super) const STALE: TimeDelta = TimeDelta::seconds(30);
 /// Longest wait between two swaps that fail, in minutes.
 const LONGEST_SWAP_WAIT: i64 = 10;
 
@@ -107,16 +138,9 @@ pub fn settle(
     now: DateTime<Utc>,
 ) -> Memory {
     match (step, result) {
-        // ARM said no before it changed anything: the next read is not older than a write of ours.
-        (
-            Step::Put(_),
-            Err(
-                Fault::Refused { .. }
-                | Fault::Throttled { .. }
-                | Fault::Busy { .. }
-                | Fault::Forbidden { .. },
-            ),
-        ) => memory.put = None,
+        (Step::Put(_), Err(fault)) if is_refusal(fault) => memory.put = None,
+        (Step::Tag(_), Err(fault)) if is_refusal(fault) => memory.tagged = None,
+        (Step::Delete, Err(fault)) if is_refusal(fault) => memory.deleted = None,
         (Step::TryExec, Ok(Effect::Tried(outcome))) => {
             memory.trial = Some(Trial { start, failure: outcome.clone().err(), at: now });
         }
@@ -126,12 +150,23 @@ pub fn settle(
         }
         (Step::SwapLeaf(_), Ok(Effect::Swapped(Err(_)))) => {
             let wait = 1_i64 << memory.swap_failures.min(10);
-            let wait = chrono::TimeDelta::seconds(5 * wait);
-            let wait = wait.min(chrono::TimeDelta::minutes(LONGEST_SWAP_WAIT));
+            let wait = TimeDelta::seconds(5 * wait).min(TimeDelta::minutes(LONGEST_SWAP_WAIT));
             memory.swap_failures += 1;
             memory.swap_after = Some(now + wait);
         }
         _ => {}
     }
     memory
+}
+
+/// Whether the service said no before it changed anything: then the next read is not older than a
+/// write of ours.
+fn is_refusal(fault: &Fault) -> bool {
+    matches!(
+        fault,
+        Fault::Refused { .. }
+            | Fault::Throttled { .. }
+            | Fault::Busy { .. }
+            | Fault::Forbidden { .. }
+    )
 }

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use super::body::body;
 use super::desired::tags;
-use super::memory::PutRecord;
+use super::memory::{DeleteRecord, PutRecord, STALE};
 use super::{Desired, Group, Memory, Observed, Provisioning, Served, Step};
 use crate::core::certificate::{hex, renewal_time};
 use crate::core::{Assertion, ConditionType, Cost, Goal, Health, Plan, Reason, Truth, Wake};
@@ -19,8 +19,6 @@ mod leaf;
 const POLL: Duration = Duration::from_secs(3);
 /// A full look at a group that is as wanted; events, drift LIST and probe come sooner.
 const REST: Duration = Duration::from_mins(10);
-/// For how long a read that shows our last write undone is taken for an old read.
-const STALE: TimeDelta = TimeDelta::seconds(30);
 /// PUTs of one digest that may fail before somebody has to look.
 const PATIENCE: u32 = 5;
 
@@ -95,13 +93,14 @@ const STAGES: &[Stage] = &[
     leaf::try_exec,
     leaf::rotate,
     leaf::refresh_volume,
+    group::use_up_approval,
     leaf::hold_back,
 ];
 
 /// Decides what one pass does.
 pub fn plan(goal: Goal<&Desired>, observed: &Observed, now: DateTime<Utc>) -> Decision {
     match goal {
-        Goal::Absent => remove(observed),
+        Goal::Absent => remove(observed, now),
         Goal::Present(desired) => {
             let mut pass = Pass::new(desired, observed, now);
             let (verdict, pending) = pass.decide();
@@ -111,8 +110,9 @@ pub fn plan(goal: Goal<&Desired>, observed: &Observed, now: DateTime<Utc>) -> De
 }
 
 /// Deletes what we made and nothing else.
-fn remove(observed: &Observed) -> Decision {
+fn remove(observed: &Observed, now: DateTime<Utc>) -> Decision {
     let ours = observed.group.as_ref().is_some_and(|group| is_ours(group, observed));
+    let mut memory = observed.memory.clone();
     let verdict = match &observed.group {
         Some(_) if ours && observed.requests.suspended => {
             Verdict::wait(Health::Stalled, Reason::Suspended, "deletion waits for resume", REST)
@@ -125,15 +125,26 @@ fn remove(observed: &Observed) -> Decision {
                 POLL,
             )
         }
-        Some(_) if ours => Verdict {
-            wake: Wake::After(POLL),
-            ..Verdict::step(Step::Delete, Cost::Tag, Reason::Deleting, "deleting the group")
-        },
+        Some(group) if ours && is_deleted(group, &memory, now) => {
+            let message = "ARM still shows the group that was deleted";
+            Verdict::wait(Health::Reconciling, Reason::Deleting, message, POLL)
+        }
+        Some(group) if ours => {
+            memory.deleted = Some(DeleteRecord { at: now, start: first_start(group) });
+            Verdict {
+                wake: Wake::After(POLL),
+                ..Verdict::step(Step::Delete, Cost::Tag, Reason::Deleting, "deleting the group")
+            }
+        }
         Some(_) => Verdict::wait(Health::Gone, Reason::Deleted, "the group is not ours", REST),
+        // Forgotten now, it would be nobody's when ARM shows it.
+        None if memory.put.as_ref().is_some_and(|put| put.is_under_way(now)) => {
+            let message = "ARM does not show yet the group that was made";
+            Verdict::wait(Health::Reconciling, Reason::Deleting, message, POLL)
+        }
         None => Verdict::wait(Health::Gone, Reason::Deleted, "the group is gone", REST),
     };
     let Verdict { step, health, reason, message, wake, .. } = verdict;
-    let memory = observed.memory.clone();
     let conditions = Vec::new();
     let plan = Plan { step, health, reason, message, conditions, memory, made: ours, wake };
     Decision { plan, pending: None }
@@ -145,6 +156,12 @@ fn is_ours(group: &Group, observed: &Observed) -> bool {
         Some(owner) => owner == observed.owner,
         None => observed.made,
     }
+}
+
+/// Whether this is an old read of a group that we have deleted.
+fn is_deleted(group: &Group, memory: &Memory, now: DateTime<Utc>) -> bool {
+    let old = |gone: &DeleteRecord| gone.start == first_start(group) && now < gone.at + STALE;
+    memory.deleted.as_ref().is_some_and(old)
 }
 
 /// One pass over a group that is wanted.
@@ -186,8 +203,7 @@ impl<'a> Pass<'a> {
     /// nothing that runs is lost: the PUT is then that of a later pass.
     fn put(&mut self, cost: Cost, reason: Reason, message: String, changes: &[String]) -> Verdict {
         if self.group().is_some_and(terminated) {
-            let step = Verdict::step(Step::Delete, cost, reason, message);
-            return Verdict { wake: Wake::After(POLL), ..step }.changing(changes);
+            return self.delete(cost, reason, message).changing(changes);
         }
         self.memory.put = Some(PutRecord {
             at: self.now,
@@ -203,6 +219,14 @@ impl<'a> Pass<'a> {
         });
         let step = Step::Put(Box::new(body(self.desired, self.observed)));
         Verdict::step(step, cost, reason, message).changing(changes)
+    }
+
+    /// Deletes the group, to be made anew by a later pass.
+    fn delete(&mut self, cost: Cost, reason: Reason, message: String) -> Verdict {
+        let start = self.group().and_then(first_start);
+        self.memory.deleted = Some(DeleteRecord { at: self.now, start });
+        let step = Verdict::step(Step::Delete, cost, reason, message);
+        Verdict { wake: Wake::After(POLL), ..step }
     }
 
     fn rest(&mut self) -> Verdict {
@@ -302,7 +326,6 @@ impl<'a> Pass<'a> {
         let used = self.observed.memory.approval_used;
         match &self.observed.requests.approve {
             Some(approval) if approval.digest == pending.digest && used < Some(approval.at) => {
-                self.memory.approval_used = Some(approval.at);
                 Gate::Open(verdict)
             }
             _ => {

@@ -17,14 +17,18 @@ pub(super) struct Wanted {
     pub(super) excluded: BTreeSet<String>,
 }
 
-/// The user's hosts and localhost; FQDN and address as far as ARM has assigned them.
+/// The user's hosts and localhost; FQDN and address once ARM has assigned both, so that a new group
+/// needs two leaves and not three.
 pub(super) fn wanted(tls: &TlsDesired, observed: &Observed) -> Wanted {
     let group = observed.group.as_ref();
     let mut dns = tls.hosts.clone();
     dns.insert("localhost".to_owned());
-    dns.extend(group.and_then(|group| group.fqdn.clone()));
     let mut ip: BTreeSet<IpAddr> = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()].into();
-    ip.extend(group.and_then(|group| group.ip));
+    let assigned = group.and_then(|group| Some((group.ip?, &group.fqdn)));
+    if let Some((address, fqdn)) = assigned {
+        ip.insert(address);
+        dns.extend(fqdn.clone());
+    }
     let mut excluded = BTreeSet::new();
     if let IssuerView::Local { constraints, .. } = &tls.issuer {
         excluded = exclude(constraints, &mut dns, &mut ip);
@@ -32,7 +36,7 @@ pub(super) fn wanted(tls: &TlsDesired, observed: &Observed) -> Wanted {
     let mut names = Names { dns, ip };
     // Without an address a leaf that names the last one besides is as good: the next may be the same.
     if let Some(stored) = observed.leaf.as_ref().map(|leaf| &leaf.facts.leaf.names)
-        && group.is_none_or(|group| group.ip.is_none())
+        && assigned.is_none()
         && names.dns.is_subset(&stored.dns)
         && names.ip.is_subset(&stored.ip)
     {

@@ -68,10 +68,7 @@ pub async fn preview(object: &ContainerGroup, entry: &Entry, ctx: &Ctx) -> Resul
     let cost = match &found {
         None => Some(Cost::Restart),
         Some(_) if hidden => Some(Cost::Restart),
-        Some(found) => {
-            let tags = found.tags.then_some(Cost::Tag);
-            found.changes.iter().map(|change| change.cost).chain(tags).max()
-        }
+        Some(found) => found.changes.iter().map(|change| change.cost).max(),
     };
     Ok(Preview {
         id,

@@ -1,14 +1,17 @@
 //! The stages that look at the group itself.
 
+use std::collections::BTreeMap;
+
 use chrono::TimeDelta;
 
-use super::super::body::merged_tags;
+use super::super::body::{over, own_tags};
 use super::super::changes::{Difference, Digest, difference};
 use super::super::desired::tags;
-use super::super::memory::{Kept, PutRecord};
+use super::super::memory::{Kept, TagRecord};
 use super::super::{Group, Provisioning, Step};
-use super::{PATIENCE, POLL, Pass, REST, STALE, Verdict, first_start, is_ours};
-use crate::core::{ConditionType, Cost, Health, Reason, Wake};
+use super::{PATIENCE, POLL, Pass, REST, STALE, Verdict, first_start, is_deleted, is_ours};
+use crate::core::fields::Change;
+use crate::core::{ConditionType, Cost, Health, Reason};
 
 pub(super) fn own(pass: &mut Pass<'_>) -> Option<Verdict> {
     let group = pass.group()?;
@@ -18,11 +21,11 @@ pub(super) fn own(pass: &mut Pass<'_>) -> Option<Verdict> {
     }
     let owner = tags::get(&group.tags, tags::OWNER);
     if pass.desired.adopt {
-        let mut tags = group.tags.clone();
-        tags.retain(|name, _| !name.eq_ignore_ascii_case(tags::OWNER));
-        tags.insert(tags::OWNER.to_owned(), pass.observed.owner.clone());
-        let message = "taking over the group";
-        return Some(Verdict::step(Step::Tag(tags), Cost::Tag, Reason::Changed, message));
+        let own = [(tags::OWNER.to_owned(), pass.observed.owner.clone())].into();
+        return tag(pass, own, "taking over the group").or_else(|| {
+            let message = "ARM does not keep our owner's tag: does a policy remove it?";
+            Some(Verdict::wait(Health::Stalled, Reason::NotConverging, message, REST))
+        });
     }
     let message = match owner {
         Some(owner) => format!("the group belongs to {owner}; set spec.adopt to take it over"),
@@ -37,8 +40,7 @@ pub(super) fn create(pass: &mut Pass<'_>) -> Option<Verdict> {
     if pass.group().is_some() {
         return None;
     }
-    let recent = |put: &PutRecord| !put.seen && pass.now < put.at + STALE;
-    if pass.memory.put.as_ref().is_some_and(recent) {
+    if pass.memory.put.as_ref().is_some_and(|put| put.is_under_way(pass.now)) {
         let message = "ARM does not show the new group yet";
         return Some(Verdict::wait(Health::Reconciling, Reason::Provisioning, message, POLL));
     }
@@ -48,6 +50,7 @@ pub(super) fn create(pass: &mut Pass<'_>) -> Option<Verdict> {
     }
     // Another run of the containers: nothing that was seen of the last one counts.
     (pass.memory.live, pass.memory.trial, pass.memory.settled_start) = (None, None, None);
+    (pass.memory.deleted, pass.memory.tagged) = (None, None);
     (pass.memory.swap_failures, pass.memory.swap_after) = (0, None);
     Some(pass.put(Cost::Tag, Reason::Creating, "making the group".to_owned(), &[]))
 }
@@ -56,13 +59,17 @@ pub(super) fn create(pass: &mut Pass<'_>) -> Option<Verdict> {
 /// that shows their old start is old; without a start the digest tells.
 pub(super) fn read_own_write(pass: &mut Pass<'_>) -> Option<Verdict> {
     let group = pass.group()?;
+    if is_deleted(group, &pass.memory, pass.now) {
+        let message = "ARM still shows the group that was deleted";
+        return Some(Verdict::wait(Health::Reconciling, Reason::Provisioning, message, POLL));
+    }
     let digest = tags::get(&group.tags, tags::DIGEST);
     let put = pass.memory.put.as_mut().filter(|put| !put.seen)?;
     let old = match put.start {
         Some(_) => first_start(group) == put.start,
         None => put.previous.is_some() && digest == put.previous.as_deref(),
     };
-    if !old || pass.now >= put.at + STALE {
+    if !old || !put.is_under_way(pass.now) {
         put.seen = true;
         return None;
     }
@@ -130,38 +137,58 @@ pub(super) fn repair(pass: &mut Pass<'_>) -> Option<Verdict> {
     let group = pass.group()?;
     let mut found = difference(pass.desired, group, &pass.memory);
     learn(pass, &mut found);
+    say_drift(pass, &found);
     let told: Vec<String> = found.changes.iter().map(ToString::to_string).collect();
-    say_drift(pass, &found, &told);
     let dearest = found.changes.iter().map(|change| change.cost).max();
-    let replaced_by_other = found.digest == Digest::Missing && restarted(pass, group);
     let message = |text: &str| match told.as_slice() {
         [] => text.to_owned(),
         told => told.join("; "),
     };
     match (found.digest, dearest) {
         (_, Some(Cost::Replace)) => {
-            let reason = Reason::Replacing;
-            let step = Verdict::step(Step::Delete, Cost::Replace, reason, message(""));
-            Some(Verdict { wake: Wake::After(POLL), ..step }.changing(&told))
+            Some(pass.delete(Cost::Replace, Reason::Replacing, message("")).changing(&told))
         }
         (Digest::Changed, _) => {
             let text = message("a value that ARM does not show changed");
             Some(pass.put(Cost::Restart, Reason::Changed, text, &told))
         }
-        (_, Some(_)) => Some(pass.put(Cost::Restart, Reason::Drifted, message(""), &told)),
-        (Digest::Missing, None) if replaced_by_other => {
+        (_, Some(Cost::Restart | Cost::Hot)) => {
+            Some(pass.put(Cost::Restart, Reason::Drifted, message(""), &told))
+        }
+        (Digest::Missing, _) if restarted(pass, group) => {
             let text = message("somebody else replaced the group: its secrets are not ours");
             Some(pass.put(Cost::Restart, Reason::Drifted, text, &told))
         }
-        (Digest::Missing | Digest::Foreign, None) => Some(tag(pass, "the digest is stamped anew")),
-        (Digest::Same, None) if found.tags => Some(tag(pass, "tags differ")),
-        (Digest::Same, None) => None,
+        (Digest::Same, None) => {
+            pass.memory.tagged = None;
+            None
+        }
+        (Digest::Same | Digest::Missing | Digest::Foreign, _) => {
+            let own = own_tags(pass.desired, pass.observed);
+            tag(pass, own, &message("the digest is stamped anew"))
+        }
     }
 }
 
-fn tag(pass: &Pass<'_>, message: &str) -> Verdict {
-    let step = Step::Tag(merged_tags(pass.desired, pass.observed));
-    Verdict::step(step, Cost::Tag, Reason::Changed, message)
+/// Sends `own` tags, once: a read that does not show them yet is waited for, and what ARM still shows
+/// otherwise after that is ARM's to decide. `None` in that case.
+fn tag(pass: &mut Pass<'_>, own: BTreeMap<String, String>, message: &str) -> Option<Verdict> {
+    let tags = over(pass.group(), own.clone());
+    match &pass.memory.tagged {
+        Some(last) if last.tags == own && pass.now < last.at + STALE => {
+            let message = "ARM still shows the tags as they were before our last change";
+            Some(Verdict::wait(Health::Reconciling, Reason::Provisioning, message, POLL))
+        }
+        Some(last) if last.tags == own => {
+            let (kind, reason) = (ConditionType::NotConverging, Reason::NotConverging);
+            pass.assert(kind, true, reason, format!("ARM keeps its own tags: {message}"));
+            None
+        }
+        _ => {
+            pass.memory.tagged = Some(TagRecord { at: pass.now, tags: own });
+            Some(Verdict::step(Step::Tag(tags), Cost::Tag, Reason::Changed, message))
+        }
+    }
 }
 
 /// What still differs right after our own successful PUT is ARM's to decide: putting it again
@@ -180,21 +207,33 @@ fn learn(pass: &mut Pass<'_>, found: &mut Difference) {
     }
 }
 
-fn say_drift(pass: &mut Pass<'_>, found: &Difference, told: &[String]) {
-    let drifted = found.digest != Digest::Changed && !told.is_empty()
-        || found.digest == Digest::Missing && pass.memory.put.is_some();
-    let message = if told.is_empty() { "our tags are gone".to_owned() } else { told.join("; ") };
-    let (reason, message) =
-        if drifted { (Reason::Drifted, message) } else { (Reason::InSync, String::new()) };
-    pass.assert(ConditionType::Drifted, drifted, reason, message);
-    let kept: Vec<String> = found.kept.iter().map(ToString::to_string).collect();
-    let reason = if kept.is_empty() { Reason::InSync } else { Reason::NotConverging };
-    let text = if kept.is_empty() {
-        String::new()
-    } else {
-        format!("ARM keeps its own value: {}", kept.join("; "))
+fn say_drift(pass: &mut Pass<'_>, found: &Difference) {
+    let join = |changes: &mut dyn Iterator<Item = &Change>| {
+        changes.map(ToString::to_string).collect::<Vec<_>>().join("; ")
     };
-    pass.assert(ConditionType::NotConverging, !kept.is_empty(), reason, text);
+    let foreign = join(&mut found.changes.iter().filter(|change| change.cost > Cost::Tag));
+    let lost = found.digest == Digest::Missing && pass.memory.put.is_some();
+    let drifted = lost || found.digest != Digest::Changed && !foreign.is_empty();
+    let (reason, message) = match (drifted, foreign.is_empty()) {
+        (false, _) => (Reason::InSync, String::new()),
+        (true, true) => (Reason::Drifted, "our tags are gone".to_owned()),
+        (true, false) => (Reason::Drifted, foreign),
+    };
+    pass.assert(ConditionType::Drifted, drifted, reason, message);
+    let kept = join(&mut found.kept.iter());
+    let (reason, message) = if kept.is_empty() {
+        (Reason::InSync, String::new())
+    } else {
+        (Reason::NotConverging, format!("ARM keeps its own value: {kept}"))
+    };
+    pass.assert(ConditionType::NotConverging, !found.kept.is_empty(), reason, message);
+}
+
+/// A leave that was given for a change is used up when nothing is left to change.
+pub(super) fn use_up_approval(pass: &mut Pass<'_>) -> Option<Verdict> {
+    let given = pass.observed.requests.approve.as_ref().map(|approval| approval.at);
+    pass.memory.approval_used = pass.memory.approval_used.max(given);
+    None
 }
 
 /// Whether the containers were started anew since the group was last as wanted.
