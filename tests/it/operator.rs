@@ -4,9 +4,12 @@
 mod bench;
 mod changes;
 mod engine;
+mod faults;
 mod gate;
 mod home;
 mod ownership;
+mod recovery;
+mod rotation;
 mod session;
 mod walk;
 mod world;
