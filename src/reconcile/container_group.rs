@@ -111,9 +111,13 @@ impl Kind for ContainerGroup {
                 ctx.secrets.set_pair(&entry.key, &ctx.authority.leaf(&root, request)?).await?;
             }
             Step::StoreLeaf(pair) => ctx.secrets.set_pair(&entry.key, pair).await?,
-            Step::TryExec => return Ok(Effect::Tried(dialogue::trial(&id, ctx).await?)),
+            Step::TryExec => {
+                let tried = dialogue::trial(&id, ctx).await;
+                return Ok(Effect::Tried(answered(tried)?));
+            }
             Step::SwapLeaf(pair) => {
-                return Ok(Effect::Swapped(dialogue::swap(&id, pair, ctx).await?));
+                let swapped = dialogue::swap(&id, pair, ctx).await;
+                return Ok(Effect::Swapped(answered(swapped)?));
             }
             Step::Tag(tags) => ctx.groups.tag(&id, tags).await?,
             Step::Put(body) => ctx.groups.put(&id, body).await?,
@@ -140,6 +144,17 @@ impl Kind for ContainerGroup {
     fn certificate(status: &Value) -> Option<(DateTime<Utc>, Option<DateTime<Utc>>)> {
         let time = |name: &str| status["certificate"][name].as_str()?.parse().ok();
         Some((time("notAfter")?, time("renewalTime")))
+    }
+}
+
+/// Exec that does not work is an answer; what asks for a wait, and our own store, are none.
+fn answered<T>(result: Result<Result<T, String>, Fault>) -> Result<Result<T, String>, Fault> {
+    match result {
+        Err(
+            fault @ (Fault::Throttled { .. } | Fault::Busy { .. } | Fault::Store { .. }),
+        ) => Err(fault),
+        Err(fault) => Ok(Err(fault.to_string())),
+        Ok(answer) => Ok(answer),
     }
 }
 

@@ -93,14 +93,17 @@ pub struct Kept {
     pub have: Value,
 }
 
-/// A trial of exec.
+/// Trials of exec in one run of the sidecar.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Trial {
     /// Start of the sidecar that was tried.
     pub start: Option<DateTime<Utc>>,
-    /// Why it failed; `None` where it worked.
+    /// Why the last failed; `None` where it worked.
     pub failure: Option<String>,
-    /// When it was tried.
+    /// Failures, in a row.
+    #[serde(default)]
+    pub failures: u32,
+    /// When it was last tried.
     pub at: DateTime<Utc>,
 }
 
@@ -142,16 +145,17 @@ pub fn settle(
         (Step::Tag(_), Err(fault)) if is_refusal(fault) => memory.tagged = None,
         (Step::Delete, Err(fault)) if is_refusal(fault) => memory.deleted = None,
         (Step::TryExec, Ok(Effect::Tried(outcome))) => {
-            memory.trial = Some(Trial { start, failure: outcome.clone().err(), at: now });
-        }
-        (Step::TryExec, Err(fault)) => {
-            memory.trial = Some(Trial { start, failure: Some(fault.to_string()), at: now });
+            let before = memory.trial.as_ref().filter(|trial| trial.start == start);
+            let failure = outcome.clone().err();
+            let failures = before.map_or(0, |trial| trial.failures) + 1;
+            let failures = if failure.is_some() { failures } else { 0 };
+            memory.trial = Some(Trial { start, failure, failures, at: now });
         }
         (Step::SwapLeaf(_), Ok(Effect::Swapped(Ok(generation)))) => {
             memory.live = Some(Live { start, generation: *generation });
             (memory.swap_failures, memory.swap_after) = (0, None);
         }
-        (Step::SwapLeaf(_), Ok(Effect::Swapped(Err(_))) | Err(_)) => {
+        (Step::SwapLeaf(_), Ok(Effect::Swapped(Err(_)))) => {
             let wait = 1_i64 << memory.swap_failures.min(10);
             let wait = TimeDelta::seconds(5 * wait).min(TimeDelta::minutes(LONGEST_SWAP_WAIT));
             memory.swap_failures += 1;

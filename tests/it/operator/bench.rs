@@ -206,6 +206,14 @@ impl Bench {
         self.wake();
     }
 
+    /// A person asks for a renewal.
+    pub(crate) async fn renew(&mut self) {
+        self.live_on(Duration::from_secs(2)).await;
+        let now = self.world.now();
+        self.home.ask(&group_key(), |requests| requests.renew = Some(now));
+        self.wake();
+    }
+
     /// Every object is looked at now, as monitors and requests cause it.
     pub(crate) fn wake(&mut self) {
         for (due, _) in self.due.values_mut() {

@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use aci_operator::emulator::faults::{Effect, Operation};
-use aci_operator::ports::Clock as _;
 
-use super::bench::{Bench, group_key, local_ca, sample};
+use super::bench::{Bench, local_ca, sample};
 use super::world::GROUP;
 
 fn new_image(bench: &mut Bench) {
@@ -170,9 +169,7 @@ async fn a_renewal_in_a_storm_of_faults_comes_through() {
     for effect in [Effect::Error, Effect::ExecRefused, Effect::ExecDiesAfter { bytes: 900 }] {
         bench.world.fault(effect, Some(Operation::Exec), 2);
     }
-    let now = bench.ctx.clock.now();
-    bench.home.ask(&group_key(), |requests| requests.renew = Some(now));
-    bench.wake();
+    bench.renew().await;
     bench.settle().await;
     bench.wrote(&["StoreLeaf", "SwapLeaf"]);
     bench.assert_ready();

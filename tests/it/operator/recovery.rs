@@ -8,7 +8,7 @@ use aci_operator::emulator::model::Accident;
 use aci_operator::ports::Clock as _;
 use serde_json::json;
 
-use super::bench::{Bench, group_key, sample};
+use super::bench::{Bench, sample};
 use super::world::{GROUP, RESOURCE_GROUP, address};
 
 async fn happens(bench: &mut Bench, accident: Accident) {
@@ -35,10 +35,7 @@ async fn a_crash_of_the_application_is_none_of_ours() {
 #[tokio::test(start_paused = true)]
 async fn a_crash_of_the_sidecar_brings_no_old_certificate_back() {
     let mut bench = Bench::made().await;
-    bench.live_on(Duration::from_secs(5)).await;
-    let now = bench.ctx.clock.now();
-    bench.home.ask(&group_key(), |requests| requests.renew = Some(now));
-    bench.wake();
+    bench.renew().await;
     bench.settle().await;
     bench.forget_writes();
     happens(&mut bench, crash(sidecar::CONTAINER)).await;

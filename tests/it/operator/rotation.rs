@@ -12,7 +12,7 @@ use aci_operator::pki::LocalAuthority;
 use aci_operator::ports::{Authority as _, Clock as _};
 use serde_json::json;
 
-use super::bench::{Bench, group_key, local_ca, sample};
+use super::bench::{Bench, local_ca, sample};
 use super::engine::Exec;
 use super::world::{GROUP, address};
 
@@ -58,10 +58,7 @@ async fn a_renewal_that_is_asked_for_is_hot() {
     let mut bench = Bench::made().await;
     let started = bench.started();
     for _ in 0..3 {
-        bench.live_on(Duration::from_secs(3)).await;
-        let now = bench.ctx.clock.now();
-        bench.home.ask(&group_key(), |requests| requests.renew = Some(now));
-        bench.wake();
+        bench.renew().await;
         bench.settle().await;
         bench.wrote(&["StoreLeaf", "SwapLeaf"]);
         bench.assert_ready();
@@ -179,7 +176,7 @@ async fn a_swap_that_fails_is_tried_again_and_then_a_put_comes() {
     bench.wrote(&["StoreLeaf"]);
     bench.assert_condition("ServingCurrent", "False ServingOther");
     bench.assert_condition("Ready", "False ExecFailed");
-    bench.live_on(HOUR * 3).await;
+    bench.live_on(HOUR * 2).await;
     bench.wrote(&["Put", "TryExec"]);
     bench.assert_ready();
 }
@@ -192,7 +189,7 @@ async fn the_policy_wins_over_an_expiring_leaf() {
     })
     .await;
     bench.world.state().engine.exec = Exec::Refuses;
-    bench.live_on(HOUR * 23).await;
+    bench.live_on(HOUR * 22).await;
     bench.wrote(&["StoreLeaf"]);
     bench.assert_condition("Stalled", "True ApprovalRequired");
     bench.assert_condition("ServingCurrent", "False ServingOther");
@@ -209,9 +206,7 @@ async fn a_session_that_dies_leaves_the_old_pair_whole() {
     for bytes in [0, 10, 500, 2000, 3500] {
         bench.world.fault(Effect::ExecDiesAfter { bytes }, None, 1);
     }
-    let now = bench.ctx.clock.now();
-    bench.home.ask(&group_key(), |requests| requests.renew = Some(now));
-    bench.wake();
+    bench.renew().await;
     bench.step().await;
     bench.step().await;
     bench.step().await;
@@ -279,7 +274,7 @@ async fn a_volume_that_must_stay_fresh_costs_one_restart_a_lifetime() {
 
 /// A user's own pair for these names.
 fn own_pair(bench: &Bench, names: &[&str]) -> Pair {
-    let (now, life) = (bench.ctx.clock.now(), Duration::from_hours(24 * 30));
+    let (now, life) = (bench.ctx.clock.now(), HOUR * 48);
     let constraints = Constraints { permitted_domains: Vec::new(), ip_addresses: true };
     let common_name = "their CA".to_owned();
     let root =
@@ -350,6 +345,6 @@ async fn a_bad_provided_certificate_names_its_check_and_the_old_one_stays() {
     bench.wake();
     bench.settle().await;
     bench.assert_ready();
-    bench.live_on(HOUR * 24 * 31).await;
+    bench.live_on(HOUR * 49).await;
     assert!(bench.message("CertificateReady").contains("NotExpired"));
 }
