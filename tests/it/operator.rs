@@ -3,11 +3,14 @@
 
 mod bench;
 mod changes;
+mod daemon;
 mod engine;
 mod faults;
 mod gate;
 mod home;
+mod kills;
 mod ownership;
+mod random;
 mod recovery;
 mod rotation;
 mod session;

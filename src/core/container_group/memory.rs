@@ -73,6 +73,8 @@ pub struct TagRecord {
     pub at: DateTime<Utc>,
     /// The tags that it was for; those of others were passed on.
     pub tags: BTreeMap<String, String>,
+    /// ARM said yes.
+    pub accepted: bool,
 }
 
 /// A deletion of ours.
@@ -143,6 +145,11 @@ pub fn settle(
     match (step, result) {
         (Step::Put(_), Err(fault)) if is_refusal(fault) => memory.put = None,
         (Step::Tag(_), Err(fault)) if is_refusal(fault) => memory.tagged = None,
+        (Step::Tag(_), Ok(_)) => {
+            if let Some(tagged) = &mut memory.tagged {
+                tagged.accepted = true;
+            }
+        }
         (Step::Delete, Err(fault)) if is_refusal(fault) => memory.deleted = None,
         (Step::TryExec, Ok(Effect::Tried(outcome))) => {
             let before = memory.trial.as_ref().filter(|trial| trial.start == start);

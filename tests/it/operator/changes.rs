@@ -292,7 +292,7 @@ async fn a_put_carries_the_present_leaf_and_names_it() {
     let baked = bench.tag(tags::LEAF).unwrap();
     assert!(baked.starts_with(&bench.leaf().serial));
     // The volume alone is never a difference.
-    let now = bench.ctx.clock.now();
+    let now = bench.world.now();
     bench.forget_writes();
     bench.home.ask(&group_key(), |requests| requests.renew = Some(now));
     bench.wake();

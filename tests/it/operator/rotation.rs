@@ -274,7 +274,7 @@ async fn a_volume_that_must_stay_fresh_costs_one_restart_a_lifetime() {
 
 /// A user's own pair for these names.
 fn own_pair(bench: &Bench, names: &[&str]) -> Pair {
-    let (now, life) = (bench.ctx.clock.now(), HOUR * 48);
+    let (now, life) = (bench.world.now(), HOUR * 48);
     let constraints = Constraints { permitted_domains: Vec::new(), ip_addresses: true };
     let common_name = "their CA".to_owned();
     let root =
