@@ -123,7 +123,7 @@ pub struct IpAddress {
     /// Who may use the label again; `TenantReuse` for groups that the operator creates.
     /// <https://learn.microsoft.com/azure/container-instances/how-to-reuse-dns-names>
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("x-aci-cost" = "Replace"))]
+    #[schemars(extend("x-aci-cost" = "Replace", "x-aci-default" = "TenantReuse"))]
     pub auto_generated_domain_name_label_scope: Option<LabelScope>,
 }
 

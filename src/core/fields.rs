@@ -7,7 +7,7 @@
 //! | extension | meaning |
 //! |---|---|
 //! | `x-aci-cost` | what a change costs, for it and all below; `Restart` where absent |
-//! | `x-aci-default` | what Azure fills in where it is absent |
+//! | `x-aci-default` | what Azure, or the operator, fills in where it is absent |
 //! | `x-aci-key` | properties by which the elements of a list are told apart; order is then free |
 //! | `x-aci-spelling` | `Region` or `CaseInsensitive`: which spellings mean the same |
 //! | `x-aci-hidden` | GET never shows the value; its name in the resolved body |

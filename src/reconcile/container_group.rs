@@ -111,9 +111,13 @@ impl Kind for ContainerGroup {
                 ctx.secrets.set_pair(&entry.key, &ctx.authority.leaf(&root, request)?).await?;
             }
             Step::StoreLeaf(pair) => ctx.secrets.set_pair(&entry.key, pair).await?,
-            Step::TryExec => return tell(dialogue::trial(&id, ctx).await).map(Effect::Tried),
+            Step::TryExec => {
+                let tried = dialogue::trial(&id, ctx).await;
+                return Ok(Effect::Tried(answered(tried)?));
+            }
             Step::SwapLeaf(pair) => {
-                return tell(dialogue::swap(&id, pair, ctx).await).map(Effect::Swapped);
+                let swapped = dialogue::swap(&id, pair, ctx).await;
+                return Ok(Effect::Swapped(answered(swapped)?));
             }
             Step::Tag(tags) => ctx.groups.tag(&id, tags).await?,
             Step::Put(body) => ctx.groups.put(&id, body).await?,
@@ -143,13 +147,14 @@ impl Kind for ContainerGroup {
     }
 }
 
-/// An exec that fails is what a trial is there to find out, and a swap to live with; one that ARM puts
-/// off has not been tried.
-fn tell<T>(outcome: Result<Result<T, String>, Fault>) -> Result<Result<T, String>, Fault> {
-    match outcome {
-        Err(fault @ (Fault::Throttled { .. } | Fault::Busy { .. })) => Err(fault),
+/// Exec that does not work is an answer; what asks for a wait, and our own store, are none.
+fn answered<T>(result: Result<Result<T, String>, Fault>) -> Result<Result<T, String>, Fault> {
+    match result {
+        Err(fault @ (Fault::Throttled { .. } | Fault::Busy { .. } | Fault::Store { .. })) => {
+            Err(fault)
+        }
         Err(fault) => Ok(Err(fault.to_string())),
-        Ok(outcome) => Ok(outcome),
+        Ok(answer) => Ok(answer),
     }
 }
 

@@ -2,9 +2,17 @@
 //! over the emulator's model of ARM. Counts writes, asserts what is said of them.
 
 mod bench;
+mod changes;
+mod daemon;
 mod engine;
+mod faults;
 mod gate;
 mod home;
+mod kills;
+mod ownership;
+mod random;
+mod recovery;
+mod rotation;
 mod session;
 mod walk;
 mod world;

@@ -114,8 +114,11 @@ fn other_algorithm(desired: &Desired, observed: &Observed, _: DateTime<Utc>) -> 
 }
 
 fn requested(desired: &Desired, observed: &Observed, _: DateTime<Utc>) -> Option<Violation> {
+    // The time of issue has whole seconds: a request of that very second is met by it.
     match desired.renew_requested {
-        Some(at) if observed.issued < at => outdated("a renewal was asked for"),
+        Some(at) if observed.issued.timestamp() < at.timestamp() => {
+            outdated("a renewal was asked for")
+        }
         _ => None,
     }
 }
@@ -216,7 +219,8 @@ mod tests {
         check(1, |d, _| d.names = names(&["c.d"]), Some(("wanted are c.d", true)));
         check(1, |d, _| d.algorithm = KeyAlgorithm::Rsa2048, Some(("algorithm", true)));
         check(2, |d, _| d.renew_requested = Some(at(1)), Some(("asked", true)));
-        check(2, |d, o| (d.renew_requested, o.issued) = (Some(at(1)), at(1)), None);
+        let asked = at(1) + TimeDelta::milliseconds(900);
+        check(2, |d, o| (d.renew_requested, o.issued) = (Some(asked), at(1)), None);
         check(55, |_, _| {}, None);
         check(60, |_, _| {}, Some(("due", true)));
         assert!(!violation(&desired(), None, at(0)).unwrap().usable);

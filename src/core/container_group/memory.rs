@@ -73,6 +73,8 @@ pub struct TagRecord {
     pub at: DateTime<Utc>,
     /// The tags that it was for; those of others were passed on.
     pub tags: BTreeMap<String, String>,
+    /// ARM said yes.
+    pub accepted: bool,
 }
 
 /// A deletion of ours.
@@ -93,14 +95,17 @@ pub struct Kept {
     pub have: Value,
 }
 
-/// A trial of exec.
+/// Trials of exec in one run of the sidecar.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Trial {
     /// Start of the sidecar that was tried.
     pub start: Option<DateTime<Utc>>,
-    /// Why it failed; `None` where it worked.
+    /// Why the last failed; `None` where it worked.
     pub failure: Option<String>,
-    /// When it was tried.
+    /// Failures, in a row.
+    #[serde(default)]
+    pub failures: u32,
+    /// When it was last tried.
     pub at: DateTime<Utc>,
 }
 
@@ -140,9 +145,18 @@ pub fn settle(
     match (step, result) {
         (Step::Put(_), Err(fault)) if is_refusal(fault) => memory.put = None,
         (Step::Tag(_), Err(fault)) if is_refusal(fault) => memory.tagged = None,
+        (Step::Tag(_), Ok(_)) => {
+            if let Some(tagged) = &mut memory.tagged {
+                tagged.accepted = true;
+            }
+        }
         (Step::Delete, Err(fault)) if is_refusal(fault) => memory.deleted = None,
         (Step::TryExec, Ok(Effect::Tried(outcome))) => {
-            memory.trial = Some(Trial { start, failure: outcome.clone().err(), at: now });
+            let before = memory.trial.as_ref().filter(|trial| trial.start == start);
+            let failure = outcome.clone().err();
+            let failures = before.map_or(0, |trial| trial.failures) + 1;
+            let failures = if failure.is_some() { failures } else { 0 };
+            memory.trial = Some(Trial { start, failure, failures, at: now });
         }
         (Step::SwapLeaf(_), Ok(Effect::Swapped(Ok(generation)))) => {
             memory.live = Some(Live { start, generation: *generation });

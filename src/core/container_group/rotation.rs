@@ -6,10 +6,14 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::desired::tags;
+use super::memory::Trial;
 use super::{Desired, Group, IssuerView, Observed, Served, Step, StoredLeaf, TlsDesired};
 use crate::core::certificate::{self, LeafRequest, Names, Violation};
 use crate::core::issuer::Constraints;
 use crate::core::sidecar;
+
+/// Failures of exec in a row after which it counts as not available.
+pub(super) const TRIALS: u32 = 3;
 
 /// The names of the leaf, and the wanted ones that the root may not sign.
 pub(super) struct Wanted {
@@ -156,16 +160,20 @@ pub fn baked(group: &Group) -> Option<(String, DateTime<Utc>)> {
     Some((serial.to_owned(), DateTime::from_timestamp(end.parse().ok()?, 0)?))
 }
 
-/// Whether exec has been tried since the sidecar started.
-pub(super) fn tried(group: &Group, observed: &Observed) -> bool {
+/// The trials of exec since the sidecar started.
+pub(super) fn trial<'a>(group: &Group, observed: &'a Observed) -> Option<&'a Trial> {
     let start = sidecar_start(group);
-    observed.memory.trial.as_ref().is_some_and(|trial| trial.start == start)
+    observed.memory.trial.as_ref().filter(|trial| trial.start == start)
 }
 
 /// Whether a swap can be expected to work.
 pub(super) fn hot_works(group: &Group, observed: &Observed) -> bool {
-    let start = sidecar_start(group);
-    observed.memory.trial.as_ref().is_some_and(|t| t.start == start && t.failure.is_none())
+    trial(group, observed).is_some_and(|trial| trial.failure.is_none())
+}
+
+/// Whether it is known that no swap works: one failure alone is no reason for a restart.
+pub(super) fn hot_fails(group: &Group, observed: &Observed) -> bool {
+    trial(group, observed).is_some_and(|trial| trial.failures >= TRIALS)
 }
 
 /// Whether the leaf that clients get now is so close to its end that a failing exec must no longer be

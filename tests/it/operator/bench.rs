@@ -40,6 +40,8 @@ pub(crate) struct Bench {
     history: Vec<String>,
     last_reason: BTreeMap<ObjectKey, String>,
     minted: u32,
+    /// Processes that were killed.
+    pub(crate) kills: u32,
 }
 
 /// The key of the group of most manifests here.
@@ -111,6 +113,7 @@ impl Bench {
             history: Vec::new(),
             last_reason: BTreeMap::new(),
             minted: 0,
+            kills: 0,
         };
         bench.set_secret("db", "password", "hunter2");
         bench.set_secret("db", "token", "letmein");
@@ -206,6 +209,14 @@ impl Bench {
         self.wake();
     }
 
+    /// A person asks for a renewal.
+    pub(crate) async fn renew(&mut self) {
+        self.live_on(Duration::from_secs(2)).await;
+        let now = self.world.now();
+        self.home.ask(&group_key(), |requests| requests.renew = Some(now));
+        self.wake();
+    }
+
     /// Every object is looked at now, as monitors and requests cause it.
     pub(crate) fn wake(&mut self) {
         for (due, _) in self.due.values_mut() {
@@ -294,6 +305,7 @@ impl Bench {
         sleep_until(at).await;
         let outcome = self.pass(&key).await;
         if self.world.gate.is_dead() {
+            self.kills += 1;
             return self.restart();
         }
         match outcome {

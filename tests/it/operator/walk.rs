@@ -113,8 +113,7 @@ async fn suspend_blocks_every_step_and_deletion() {
     bench.settle().await;
     bench.assert_condition("Suspended", "True Suspended");
     bench.assert_condition("Stalled", "True Suspended");
-    let now = bench.ctx.clock.now();
-    bench.home.ask(&group_key(), |requests| requests.renew = Some(now));
+    bench.renew().await;
     bench.live_on(Duration::from_hours(20)).await;
     bench.delete();
     bench.settle().await;

@@ -170,8 +170,8 @@ pub(super) fn repair(pass: &mut Pass<'_>) -> Option<Verdict> {
     }
 }
 
-/// Sends `own` tags, once: a read that does not show them yet is waited for, and what ARM still shows
-/// otherwise after that is ARM's to decide. `None` in that case.
+/// Sends `own` tags, once: a read that does not show them yet is waited for, and what ARM shows
+/// otherwise for longer, although it accepted them, is ARM's to decide. `None` in that case.
 fn tag(pass: &mut Pass<'_>, own: BTreeMap<String, String>, message: &str) -> Option<Verdict> {
     let tags = over(pass.group(), own.clone());
     match &pass.memory.tagged {
@@ -179,13 +179,13 @@ fn tag(pass: &mut Pass<'_>, own: BTreeMap<String, String>, message: &str) -> Opt
             let message = "ARM still shows the tags as they were before our last change";
             Some(Verdict::wait(Health::Reconciling, Reason::Provisioning, message, POLL))
         }
-        Some(last) if last.tags == own => {
+        Some(last) if last.tags == own && last.accepted => {
             let (kind, reason) = (ConditionType::NotConverging, Reason::NotConverging);
             pass.assert(kind, true, reason, format!("ARM keeps its own tags: {message}"));
             None
         }
         _ => {
-            pass.memory.tagged = Some(TagRecord { at: pass.now, tags: own });
+            pass.memory.tagged = Some(TagRecord { at: pass.now, tags: own, accepted: false });
             Some(Verdict::step(Step::Tag(tags), Cost::Tag, Reason::Changed, message))
         }
     }

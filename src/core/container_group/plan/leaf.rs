@@ -56,8 +56,7 @@ fn replacement_must_wait(pass: &mut Pass<'_>, tls: &TlsDesired, names: &Names) -
                 leaf.facts.leaf.not_after,
                 &pass.desired.uid,
             );
-    let cold = !tls.hot
-        || (rotation::tried(group, pass.observed) && !rotation::hot_works(group, pass.observed));
+    let cold = !tls.hot || rotation::hot_fails(group, pass.observed);
     if !(address_alone && cold && rotation::address_restart_spent(pass.observed, pass.now)) {
         return false;
     }
@@ -76,24 +75,32 @@ pub(super) fn try_exec(pass: &mut Pass<'_>) -> Option<Verdict> {
         pass.assert(kind, Truth::Unknown, Reason::Unknown, message);
         return None;
     }
-    let trial = pass.memory.trial.as_ref().filter(|_| rotation::tried(group, pass.observed));
-    let again = match trial {
-        None => true,
-        // Exec may come back: a firewall is opened, a host recovers.
-        Some(trial) => trial.failure.is_some() && pass.now >= trial.at + TimeDelta::minutes(10),
-    };
-    if again {
-        let (kind, reason) = (ConditionType::HotRotationAvailable, Reason::Pending);
-        pass.assert(kind, Truth::Unknown, reason, "exec has not been tried yet");
-        let message = "trying exec in the sidecar";
-        return Some(Verdict::step(Step::TryExec, Cost::Tag, Reason::Rotating, message));
+    let kind = ConditionType::HotRotationAvailable;
+    let trial = rotation::trial(group, pass.observed);
+    if trial.is_some_and(|trial| trial.failure.is_none()) {
+        pass.assert(kind, true, Reason::ExecAvailable, "exec works");
+        return None;
     }
-    let (holds, reason, message) = match trial.and_then(|trial| trial.failure.clone()) {
-        None => (true, Reason::ExecAvailable, "exec works".to_owned()),
-        Some(failure) => (false, Reason::ExecFailed, failure),
-    };
-    pass.assert(ConditionType::HotRotationAvailable, holds, reason, message);
-    None
+    let known = rotation::hot_fails(group, pass.observed);
+    let why = trial.and_then(|trial| trial.failure.as_deref());
+    let why = why.unwrap_or("exec has not been tried yet");
+    let (status, reason) =
+        if known { (Truth::False, Reason::ExecFailed) } else { (Truth::Unknown, Reason::Pending) };
+    pass.assert(kind, status, reason, why);
+    // Exec may come back: a firewall is opened, a host recovers.
+    let pause = if known { TimeDelta::minutes(10) } else { TimeDelta::seconds(5) };
+    let left = trial.and_then(|trial| (trial.at + pause - pass.now).to_std().ok());
+    match left.filter(|left| !left.is_zero()) {
+        None => {
+            let message = "trying exec in the sidecar";
+            Some(Verdict::step(Step::TryExec, Cost::Tag, Reason::Rotating, message))
+        }
+        Some(_) if known => None,
+        Some(left) => {
+            let message = format!("exec failed, trying again: {why}");
+            Some(Verdict::wait(Health::Reconciling, Reason::ExecFailed, message, left))
+        }
+    }
 }
 
 pub(super) fn rotate(pass: &mut Pass<'_>) -> Option<Verdict> {
