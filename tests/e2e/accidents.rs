@@ -10,7 +10,7 @@ use super::address::address;
 use super::arm::Arm;
 use super::client::Endpoint;
 use super::figures::{count, spread};
-use super::home::{GROUP, HOST, Home};
+use super::home::{GROUP, HOST, Home, Status};
 
 const SIDECAR: &str = "aci-operator-tls";
 
@@ -29,7 +29,7 @@ async fn a_crash_or_a_redeploy_brings_no_older_certificate_back() {
     home.fault(&["crash", GROUP, SIDECAR]).await;
     home.until("the restart", async || (restarts().await > before).then_some(())).await;
     let mut seen = BTreeSet::new();
-    home.until_status("ready after the crash", |status| status.ready()).await;
+    home.until_status("ready after the crash", Status::ready).await;
     watch(&endpoint, Duration::from_secs(3), &mut seen).await;
     assert_eq!(seen, [current.clone()].into());
 
@@ -45,7 +45,7 @@ async fn a_crash_or_a_redeploy_brings_no_older_certificate_back() {
         answer.body.contains("\"message\":\"2.0\"").then_some(())
     })
     .await;
-    let status = home.until_status("ready after the redeploy", |status| status.ready()).await;
+    let status = home.until_status("ready after the redeploy", Status::ready).await;
     watch(&endpoint, Duration::from_secs(3), &mut seen).await;
     assert_eq!(seen, [current.clone()].into());
     assert_eq!((status.serial(), status.baked()), (current.as_str(), current.as_str()));

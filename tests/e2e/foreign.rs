@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::arm::Arm;
 use super::figures::spread;
-use super::home::{HOST, Home};
+use super::home::{HOST, Home, Status};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_edit_that_drops_our_tags_is_repaired_by_one_put() {
@@ -30,7 +30,7 @@ async fn an_edit_that_drops_our_tags_is_repaired_by_one_put() {
     spread("foreign_edit.to_repair", &[edited.elapsed()]);
     let events = home.ok(&["events"]).await;
     assert!(events.contains("Drifted"), "{events}");
-    home.until_status("ready", |status| status.ready()).await;
+    home.until_status("ready", Status::ready).await;
     let group = arm.get().await;
     for (name, _) in tags.as_object().unwrap() {
         assert!(group["tags"][name].is_string(), "{name}: {group}");

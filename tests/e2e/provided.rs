@@ -38,7 +38,7 @@ async fn provide(home: &Home, root: &Root) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_provided_chain_is_served_and_a_new_one_follows_hot() {
-    let home = Home::start().await;
+    let mut home = Home::start().await;
     home.edit_manifest(
         "localCA: {permittedDomains: [mon-fqdn.westeurope.azurecontainer.io, mon-dns.com], \
          ipAddresses: true}",
@@ -52,13 +52,18 @@ async fn a_provided_chain_is_served_and_a_new_one_follows_hot() {
     let first = endpoint.connect().await.unwrap().serial();
     assert_eq!(status.serial(), first);
 
+    home.run_daemon().await;
     let arm = Arm::sign_in(&home).await;
     let (runs, puts) = (arm.runs().await, home.puts().await);
     provide(&home, &root).await;
-    home.apply().await;
-    let second = endpoint.connect().await.unwrap().serial();
-    assert_ne!(second, first);
-    assert_eq!(home.status().await.serial(), second);
+    let second = home
+        .until("the new leaf", async || {
+            let serial = endpoint.connect().await.ok()?.serial();
+            (serial != first).then_some(serial)
+        })
+        .await;
+    let status = home.until_status("ready", |status| status.ready() && status.serial() == second);
+    assert_eq!(status.await.served(), Some(second.as_str()));
     assert_eq!(home.puts().await, puts);
     assert_eq!(arm.runs().await, runs);
 }
