@@ -133,9 +133,12 @@ fn fingerprint(group: &Group) -> u64 {
 pub(super) async fn watch_drift(ctx: &Ctx, wakes: &Wakes) {
     // Subscriptions of which our rights allow no LIST: their resource groups are listed one by one.
     let mut narrow = BTreeSet::new();
+    let mut listed = 0;
     loop {
+        // Looked up after the pause: the first passes run during the first one.
+        tokio::time::sleep(pause(listed, ctx)).await;
         let scopes = scopes(&ctx.sightings.scopes(), &narrow);
-        tokio::time::sleep(pause(scopes.len(), ctx)).await;
+        listed = scopes.len();
         for scope in scopes {
             match ctx.groups.list(&scope).await {
                 Ok(list) => {

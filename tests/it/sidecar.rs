@@ -1,8 +1,10 @@
 //! The composed sidecar as a real container: real nginx, real shell, real terminal.
 #![expect(clippy::print_stderr, reason = "figures for who runs a test by hand")]
 
+#[path = "../shared/client.rs"]
 mod client;
 mod group;
+#[path = "../shared/load.rs"]
 mod load;
 mod pki;
 
@@ -32,12 +34,13 @@ fn nonce() -> u128 {
 
 /// Waits until every new handshake shows `serial`.
 async fn serves(endpoint: &Endpoint, serial: u32) {
+    let serial = format!("{serial:x}");
     let (mut in_a_row, mut seen) = (0, Err(String::new()));
     let agreed = async {
         while in_a_row < 3 {
             let shown = endpoint.connect().await;
             seen = shown.map(|connection| connection.serial()).map_err(|e| e.to_string());
-            in_a_row = if seen == Ok(serial) { in_a_row + 1 } else { 0 };
+            in_a_row = if seen.as_ref() == Ok(&serial) { in_a_row + 1 } else { 0 };
             sleep(Duration::from_millis(50)).await;
         }
     };
@@ -79,7 +82,7 @@ async fn a_pair_is_swapped_without_a_restart() {
     let authority = Authority::new();
     let (first, second) = (authority.issue(1), authority.issue(2));
     let group = Group::start(&compose(&first), &[]).await;
-    let endpoint = Endpoint::new(group.port(), &authority.pem);
+    let endpoint = group.endpoint(&authority.pem);
     serves(&endpoint, 1).await;
 
     let (outcome, _) = group.exec(trial(nonce())).await;
@@ -97,7 +100,7 @@ async fn a_pair_is_swapped_without_a_restart() {
 async fn the_application_sees_the_client_and_not_its_claims() {
     let authority = Authority::new();
     let group = Group::start(&compose(&authority.issue(1)), &[]).await;
-    let endpoint = Endpoint::new(group.port(), &authority.pem);
+    let endpoint = group.endpoint(&authority.pem);
     serves(&endpoint, 1).await;
     let mut connection = endpoint.connect().await.unwrap();
     let token = "t".repeat(12_000);
@@ -147,7 +150,7 @@ async fn neither_a_crash_nor_a_redeploy_brings_an_old_pair_back() {
     let authority = Authority::new();
     let [one, two, three, four] = [1, 2, 3, 4].map(|serial| authority.issue(serial));
     let group = Group::start(&compose(&one), &[]).await;
-    let endpoint = Endpoint::new(group.port(), &authority.pem);
+    let endpoint = group.endpoint(&authority.pem);
     serves(&endpoint, 1).await;
 
     swap_in(&group, &two).await;
@@ -167,7 +170,7 @@ async fn a_torn_pair_is_never_used() {
     let authority = Authority::new();
     let [one, two, three] = [1, 2, 3].map(|serial| authority.issue(serial));
     let group = Group::start(&compose(&one), &[]).await;
-    let endpoint = Endpoint::new(group.port(), &authority.pem);
+    let endpoint = group.endpoint(&authority.pem);
     serves(&endpoint, 1).await;
 
     for tear in ["echo > tls.key", "rm tls.crt", "head -c 200 tls.crt > x; mv x tls.crt"] {
@@ -190,7 +193,7 @@ async fn a_pair_that_does_not_match_is_refused() {
     let authority = Authority::new();
     let [one, two] = [1, 2].map(|serial| authority.issue(serial));
     let group = Group::start(&compose(&one), &[]).await;
-    let endpoint = Endpoint::new(group.port(), &authority.pem);
+    let endpoint = group.endpoint(&authority.pem);
     serves(&endpoint, 1).await;
 
     let mismatch = Pair { key_pem: one.key_pem.clone(), ..two };
@@ -209,7 +212,7 @@ async fn a_pair_that_does_not_match_is_refused() {
 async fn a_swap_may_be_cut_anywhere() {
     let authority = Authority::new();
     let group = Group::start(&compose(&authority.issue(1)), &[]).await;
-    let endpoint = Endpoint::new(group.port(), &authority.pem);
+    let endpoint = group.endpoint(&authority.pem);
     serves(&endpoint, 1).await;
 
     let lengths = |pair: &Pair| -> Vec<usize> {
@@ -249,7 +252,7 @@ async fn what_an_older_nginx_does_not_know_is_left_out() {
         .replace("X25519MLKEM768", "X25519OFTOMORROW");
     composed.volumes[0]["secret"]["nginx.conf"] = conf.into();
     let group = Group::start(&composed, &[]).await;
-    let endpoint = Endpoint::new(group.port(), &authority.pem);
+    let endpoint = group.endpoint(&authority.pem);
     serves(&endpoint, 1).await;
 
     let served = group.shell("cat /var/lib/aci-operator-tls/live/nginx.conf").await;
@@ -279,7 +282,7 @@ async fn busybox_will_do() {
         "-ePATH=/applets:/usr/sbin",
     ];
     let group = Group::start(&compose(&authority.issue(1)), &options).await;
-    let endpoint = Endpoint::new(group.port(), &authority.pem);
+    let endpoint = group.endpoint(&authority.pem);
     serves(&endpoint, 1).await;
     let (outcome, _) = group.exec(trial(nonce())).await;
     assert_eq!(outcome, Outcome::Available { lossless: true });
@@ -293,7 +296,7 @@ async fn busybox_will_do() {
 async fn a_missing_tool_is_named() {
     let authority = Authority::new();
     let group = Group::start(&compose(&authority.issue(1)), &[]).await;
-    let endpoint = Endpoint::new(group.port(), &authority.pem);
+    let endpoint = group.endpoint(&authority.pem);
     serves(&endpoint, 1).await;
     for (path, tool) in [
         ("/usr/bin/readlink", "readlink"),
@@ -310,7 +313,7 @@ async fn a_missing_tool_is_named() {
 async fn a_rotation_loses_no_request() {
     let authority = Authority::new();
     let group = Group::start(&compose(&authority.issue(1)), &[]).await;
-    let endpoint = Endpoint::new(group.port(), &authority.pem);
+    let endpoint = group.endpoint(&authority.pem);
     serves(&endpoint, 1).await;
     let rotations = std::env::var("ROTATIONS").map_or(8, |count| count.parse().unwrap());
     let styles =

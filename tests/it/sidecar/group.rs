@@ -1,6 +1,7 @@
 //! A container group of the sidecar and an application, run by Podman or Docker.
 
 use std::fs;
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::LazyLock;
@@ -10,6 +11,8 @@ use aci_operator::core::sidecar::{Composed, Dialogue, FAREWELL, Outcome, Progres
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Command;
+
+use super::client::Endpoint;
 
 /// Built from `images/sidecar`.
 pub(super) const IMAGE: &str = "aci-operator/sidecar:local";
@@ -112,9 +115,10 @@ impl Group {
         engine(&["logs", &self.sidecar]).await
     }
 
-    /// Where the sidecar is published.
-    pub(super) fn port(&self) -> u16 {
-        self.port
+    /// Where the sidecar is published, for who trusts `authority_pem`.
+    pub(super) fn endpoint(&self, authority_pem: &str) -> Endpoint {
+        let address = (Ipv4Addr::LOCALHOST, self.port).into();
+        Endpoint::new(address, "localhost", authority_pem)
     }
 
     /// Leads a dialogue over a terminal in the sidecar.

@@ -10,8 +10,6 @@ use tokio::time::sleep;
 
 use super::client::{Connection, Endpoint};
 
-const HOST: &str = "Host: localhost\r\n";
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Style {
     /// One request after the other on a kept connection.
@@ -71,7 +69,7 @@ async fn ask(
         None => endpoint.connect().await?,
     };
     let path = if style == Style::Slow { "/slow" } else { "/" };
-    let response = connection.get(path, HOST).await?;
+    let response = connection.get(path, &format!("Host: {}\r\n", endpoint.name)).await?;
     if response.status != "HTTP/1.1 200 OK" {
         return Err(Error::other(response.status));
     }

@@ -1,6 +1,7 @@
 //! An HTTP/1.1 client that trusts one authority, never repeats a request, and forgives nothing.
 
 use std::io::{Error, ErrorKind, Result};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use aci_operator::tls;
@@ -12,22 +13,25 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-/// Where to connect, and whom to trust.
+/// Where to connect, whom to expect there, and whom to trust.
 #[derive(Clone)]
 pub(super) struct Endpoint {
-    pub(super) port: u16,
+    address: SocketAddr,
+    pub(super) name: String,
     config: Arc<ClientConfig>,
 }
 
 impl Endpoint {
-    pub(super) fn new(port: u16, authority_pem: &str) -> Self {
+    /// `name` is a DNS name or an address: the certificate must name it.
+    pub(super) fn new(address: SocketAddr, name: &str, authority_pem: &str) -> Self {
         tls::install_provider();
-        Self { port, config: tls::client_config_only(authority_pem.as_bytes()).unwrap() }
+        let config = tls::client_config_only(authority_pem.as_bytes()).unwrap();
+        Self { address, name: name.to_owned(), config }
     }
 
     pub(super) async fn connect(&self) -> Result<Connection> {
-        let tcp = TcpStream::connect(("127.0.0.1", self.port)).await?;
-        let name = ServerName::try_from("localhost").unwrap();
+        let tcp = TcpStream::connect(self.address).await?;
+        let name = ServerName::try_from(self.name.clone()).unwrap();
         let stream = TlsConnector::from(self.config.clone()).connect(name, tcp).await?;
         Ok(Connection { stream: BufReader::new(stream), open: true })
     }
@@ -46,12 +50,12 @@ pub(super) struct Response {
 }
 
 impl Connection {
-    /// The serial number of the certificate that the server showed, verified.
-    pub(super) fn serial(&self) -> u32 {
+    /// The serial number, in hex, of the certificate that the server showed, verified.
+    pub(super) fn serial(&self) -> String {
         let (_, session) = self.stream.get_ref().get_ref();
         let leaf = &session.peer_certificates().unwrap()[0];
         let (_, leaf) = X509Certificate::from_der(leaf).unwrap();
-        u32::try_from(&leaf.tbs_certificate.serial).unwrap()
+        format!("{:x}", leaf.tbs_certificate.serial)
     }
 
     pub(super) async fn get(&mut self, path: &str, headers: &str) -> Result<Response> {
