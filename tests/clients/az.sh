@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
-# Azure CLI against a running local Azure, with the tutorial's own YAML.
-#
-# Needs: az, openssl, and the variables that `aci-operator local env` prints.
+# Azure CLI against a local Azure of its own, with the tutorial's own YAML.
+#   ENGINE=none               no containers: all but exec and HTTPS is tried
 #   SIDECAR_IMAGE, APP_IMAGE  images of the tutorial's two containers
-#   EXPECT_EXEC=yes           containers really run: exec and HTTPS are tried too
 set -euo pipefail
 
-here=$(cd "$(dirname "$0")" && pwd)
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-export AZURE_CONFIG_DIR=$work/azure
+# shellcheck source=scripts/lib/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../../scripts/lib/common.sh"
+# shellcheck source=scripts/lib/local.sh
+. "$ROOT/scripts/lib/local.sh"
+
+here=$ROOT/tests/clients
+engine=${ENGINE:-docker}
 export SIDECAR_IMAGE=${SIDECAR_IMAGE:-mcr.microsoft.com/oss/nginx/nginx:1.15.5-alpine}
 export APP_IMAGE=${APP_IMAGE:-mcr.microsoft.com/azuredocs/aci-helloworld}
 group=az-clients-$$

@@ -77,7 +77,7 @@ fn a_kill_during_a_renewal_loses_no_key() {
     }
     assert_eq!(world.run(&["ca", "export", "local-ca"]).done(), root);
     world.kill();
-    let keys = contents(&world.home().join("secrets"));
+    let keys = contents(&world.home().join("pairs"));
     assert!(!keys.is_empty());
     for (file, content) in keys {
         assert!(!content.is_empty(), "{file}");

@@ -58,11 +58,17 @@ fn files(dir: &Path, found: &mut Vec<(String, Vec<u8>)>) {
     }
 }
 
-/// The lines of a key's PEM: the first of them are the same for all keys of a kind.
-fn pem_secret(pem: &str) -> Option<Vec<u8>> {
-    let lines: Vec<_> = pem.lines().filter(|line| !line.contains("-----")).collect();
-    let body = STANDARD.decode(lines.concat()).ok()?;
-    Some(body[body.len() / 3..body.len() / 3 + 24].to_vec())
+/// Secret parts of the private keys in a file: their beginnings are the same for all keys of a kind.
+fn pems(content: &[u8]) -> Vec<Vec<u8>> {
+    let text = String::from_utf8_lossy(content).replace("\\n", "\n");
+    let keys = text.split("-----BEGIN ").filter(|part| part.starts_with("PRIVATE KEY-----"));
+    keys.filter_map(|key| {
+        let lines = key.lines().skip(1).take_while(|line| !line.starts_with("-----"));
+        let der = STANDARD.decode(lines.collect::<String>()).ok()?;
+        // A P-256 key's secret scalar stands in PKCS #8 from byte 36 on.
+        der.get(36..68).map(<[u8]>::to_vec)
+    })
+    .collect()
 }
 
 #[test]
@@ -76,4 +82,106 @@ fn a_planted_secret_is_found_in_every_spelling() {
         assert_eq!(found_in(&whole, &secrets), ["password"], "{before}");
     }
     assert!(found_in("nothing here", &secrets).is_empty());
+}
+
+/// Every secret of a world, by name. Whatever lies in the home's `secrets` is one, values and keys.
+fn secrets_of(world: &World) -> BTreeMap<String, Vec<u8>> {
+    let mut secrets = BTreeMap::from([("password".to_owned(), PASSWORD.as_bytes().to_vec())]);
+    let client = world.variables()["AZURE_CLIENT_SECRET"].clone();
+    secrets.insert("client secret".to_owned(), client.into_bytes());
+    let digest_key = fs::read_to_string(world.home().join("digest-key")).unwrap();
+    secrets.insert("digest key".to_owned(), digest_key.trim().as_bytes().to_vec());
+    let mut found = Vec::new();
+    files(&world.home(), &mut found);
+    for (file, content) in found {
+        for (index, pem) in pems(&content).into_iter().enumerate() {
+            secrets.insert(format!("private key {index} of {file}"), pem);
+        }
+    }
+    secrets
+}
+
+#[test]
+fn no_secret_is_told_anywhere() {
+    let mut world = World::new();
+    world.secret("db", "password", PASSWORD);
+    world.write("tls.yaml", TLS);
+    let mut told = Vec::new();
+    let mut ask = |world: &World, arguments: &[&str]| {
+        let verbose: Vec<_> = ["-vvv"].into_iter().chain(arguments.iter().copied()).collect();
+        for arguments in [arguments, &verbose] {
+            let ended = world.run(arguments);
+            told.push((format!("{arguments:?}"), format!("{}\n{}", ended.out, ended.err)));
+        }
+    };
+    let path = super::text(&world.manifests());
+    ask(&world, &["validate", "-f", &path]);
+    ask(&world, &["diff", "-f", &path]);
+    ask(&world, &["render", "-f", &path]);
+    ask(&world, &["apply", "-f", &path, "--timeout", "15s"]);
+    world.start(&["-vvv", "--log-format", "json"]);
+    world.until("tls", "certified", |o| o["status"]["certificate"]["serialNumber"].is_string());
+    for fault in ["error --operation get --times 2", "exec-refused", "exec-dies --after 40"] {
+        let words: Vec<_> = ["local", "fault"].into_iter().chain(fault.split(' ')).collect();
+        ask(&world, &words);
+        world.run(&["renew", "tls", "--no-wait"]).done();
+        std::thread::sleep(std::time::Duration::from_millis(500));
+    }
+    world.write("broken.yaml", &group("app", "1").replace("spec:", "spec: {password: hunter2"));
+    for arguments in [
+        &["get", "-o", "json"][..],
+        &["get", "-o", "yaml"],
+        &["get", "-o", "wide"],
+        &["get", "--live"],
+        &["get", "issuer", "-o", "json"],
+        &["describe", "tls"],
+        &["events", "-o", "json"],
+        &["secret", "list", "-o", "json"],
+        &["local", "status"],
+        &["local", "logs"],
+        &["logs", "tls"],
+        &["ca", "export"],
+        &["get", "nothing"],
+    ] {
+        ask(&world, arguments);
+    }
+    let metrics = metrics(&world);
+    assert!(metrics.contains("aci_operator_"), "{metrics}");
+    told.push(("metrics".to_owned(), metrics));
+    world.terminate();
+    world.start(&["-q"]);
+    world.kill();
+
+    let secrets = secrets_of(&world);
+    assert!(secrets.len() >= 6, "{:?}", secrets.keys());
+    told.push(("log".to_owned(), fs::read_to_string(world.log()).unwrap()));
+    let mut kept = Vec::new();
+    files(&world.home(), &mut kept);
+    let private = |file: &str| {
+        let local = ["-key.pem", "model.json", "installation.json", "federated-token", "/digest-key"];
+        file.contains("/home/secrets/") || file.contains("/home/pairs/") || local.iter().any(|name| file.ends_with(name))
+    };
+    kept.retain(|(file, _)| !private(file));
+    assert!(kept.iter().any(|(file, _)| file.ends_with("requests.jsonl")));
+    assert!(kept.iter().any(|(file, _)| file.contains("/status/")), "{:?}", kept.iter().map(|k| &k.0).collect::<Vec<_>>());
+    let kept = kept.iter().map(|(file, text)| (file.clone(), String::from_utf8_lossy(text).into_owned()));
+    let mut searched = 0;
+    for (place, text) in told.into_iter().chain(kept) {
+        assert_eq!(found_in(&text, &secrets), [""; 0], "in {place}:\n{text}");
+        // Whoever's token it is.
+        for mark in ["Bearer ey", "eyJhbGciOi", "eyJ0eXAiOi", "PRIVATE KEY"] {
+            assert!(!text.contains(mark), "{mark} in {place}:\n{text}");
+        }
+        searched += text.len();
+    }
+    println!("measured: {} secrets, none found in {searched} bytes of logs, answers and files", secrets.len());
+}
+
+fn metrics(world: &World) -> String {
+    use std::io::{Read as _, Write as _};
+    let mut stream = std::net::TcpStream::connect(&world.listen).unwrap();
+    stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    text
 }
