@@ -62,13 +62,13 @@ impl Arm {
 
 /// Answers one request, and notes it.
 async fn serve(State(arm): State<Arc<Arm>>, request: Request) -> Response {
+    let arrived = (arm.world.clock)();
     let (parts, body) = request.into_parts();
     let route = route::parse(&parts.method, parts.uri.path());
     let operation = route.as_ref().map_or(Operation::Other, |route| route.operation(&parts.method));
     let answer = arm.answer(&parts, body, route, operation).await;
-    let now = (arm.world.clock)();
-    arm.requests.note(now, parts.method.as_str(), parts.uri.path(), operation, answer.status());
-    let remaining = arm.limits.take(&parts.method, now);
+    arm.requests.note(arrived, parts.method.as_str(), parts.uri.path(), operation, answer.status());
+    let remaining = arm.limits.take(&parts.method, arrived);
     let subscription = format!("{}/subscriptions/{}", base(&parts.headers), arm.facts.subscription);
     answer.into_response(&subscription, &parts.headers, remaining)
 }

@@ -27,7 +27,7 @@ impl Requests {
         Ok(Self(Mutex::new(Log { file, counts: BTreeMap::new() })))
     }
 
-    /// Notes one answered request. `path` comes without its query.
+    /// Notes one answered request that arrived `at`. `path` comes without its query.
     pub(super) fn note(
         &self,
         at: DateTime<Utc>,

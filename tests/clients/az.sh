@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# Azure CLI against a running local Azure, with the tutorial's own YAML.
-#
-# Needs: az, openssl, and the variables that `aci-operator local env` prints.
-#   SIDECAR_IMAGE, APP_IMAGE  images of the tutorial's two containers
-#   EXPECT_EXEC=yes           containers really run: exec and HTTPS are tried too
+# Azure CLI against a local Azure of its own, with the tutorial's own YAML.
+# Containers really run, from the sample images; ENGINE=none tries all but exec and HTTPS.
 set -euo pipefail
 
-here=$(cd "$(dirname "$0")" && pwd)
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-export AZURE_CONFIG_DIR=$work/azure
-export SIDECAR_IMAGE=${SIDECAR_IMAGE:-mcr.microsoft.com/oss/nginx/nginx:1.15.5-alpine}
-export APP_IMAGE=${APP_IMAGE:-mcr.microsoft.com/azuredocs/aci-helloworld}
+# shellcheck source=scripts/lib/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../../scripts/lib/common.sh"
+# shellcheck source=scripts/lib/local.sh
+. "$ROOT/scripts/lib/local.sh"
+
+here=$ROOT/tests/clients
+engine=${ENGINE:-docker}
+export SIDECAR_IMAGE=localhost/aci-operator/sidecar:local
+export APP_IMAGE=localhost/aci-operator/sample-api:local
 group=az-clients-$$
 name=app-with-ssl
 
@@ -32,21 +32,21 @@ show() {
 
 secrets() {
   openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost \
-    -addext subjectAltName=DNS:localhost -keyout "$work/ssl.key" -out "$work/ssl.crt" 2>"$work/log"
-  cat >"$work/nginx.conf" <<'CONF'
+    -addext subjectAltName=DNS:localhost -keyout "$WORK/ssl.key" -out "$WORK/ssl.crt" 2>"$WORK/log"
+  cat >"$WORK/nginx.conf" <<'CONF'
 events {}
 http {
   server {
     listen 443 ssl;
     ssl_certificate /etc/nginx/ssl.crt;
     ssl_certificate_key /etc/nginx/ssl.key;
-    location / { proxy_pass http://localhost:80; }
+    location / { proxy_pass http://localhost:8000; }
   }
 }
 CONF
-  SSL_CRT=$(base64 -w0 <"$work/ssl.crt")
-  SSL_KEY=$(base64 -w0 <"$work/ssl.key")
-  NGINX_CONF=$(base64 -w0 <"$work/nginx.conf")
+  SSL_CRT=$(base64 -w0 <"$WORK/ssl.crt")
+  SSL_KEY=$(base64 -w0 <"$WORK/ssl.key")
+  NGINX_CONF=$(base64 -w0 <"$WORK/nginx.conf")
   export SSL_CRT SSL_KEY NGINX_CONF
 }
 
@@ -63,6 +63,7 @@ sign_in() {
   expect "subscription" "$(az account show --query id -o tsv)" "$AZURE_SUBSCRIPTION_ID"
 }
 
+start_local "$engine"
 sign_in
 secrets
 expect "provider" \
@@ -79,13 +80,14 @@ ip=$(show ipAddress.ip)
 [[ $ip == 127.* ]] || fail "the public address is '$ip'"
 expect "list" "$(az container list -g "$group" --query '[].name' -o tsv)" "$name"
 az container list -g "$group" -o table | grep -q "$ip:443" || fail "no address in the table"
-az container logs -g "$group" -n "$name" --container-name my-app >"$work/logs"
+az container logs -g "$group" -n "$name" --container-name my-app >"$WORK/logs"
 echo "ok: logs"
 
-if [[ ${EXPECT_EXEC:-no} == yes ]]; then
-  curl -sS --fail --retry 20 --retry-all-errors --retry-delay 1 --cacert "$work/ssl.crt" \
-    --connect-to "localhost:443:$ip:443" https://localhost/ -o "$work/page"
+if [[ $engine != none ]]; then
+  curl -sS --fail --retry 20 --retry-all-errors --retry-delay 1 --cacert "$WORK/ssl.crt" \
+    --connect-to "localhost:443:$ip:443" https://localhost/ -o "$WORK/page"
   echo "ok: HTTPS, verified by the tutorial's certificate"
+  # shellcheck disable=SC2016
   said=$(printf 'echo marker-$((40+2))\nexit\n' | az container exec -g "$group" -n "$name" \
     --container-name nginx-with-ssl --exec-command /bin/sh)
   [[ $said == *marker-42* ]] || fail "exec said: $said"
@@ -105,8 +107,8 @@ expect "state after start" "$(show instanceView.state)" Running
 echo "ok: another address after stop and start"
 az container restart -g "$group" -n "$name"
 until [[ $(show instanceView.state) == Running ]]; do sleep 0.2; done
-az container export -g "$group" -n "$name" -f "$work/export.yaml"
-grep -q 'secret: {}' "$work/export.yaml" || fail "the export has no empty secret"
+az container export -g "$group" -n "$name" -f "$WORK/export.yaml"
+grep -q 'secret: {}' "$WORK/export.yaml" || fail "the export has no empty secret"
 
 az container delete -g "$group" -n "$name" --yes -o none
 expect "list after delete" "$(az container list -g "$group" --query 'length(@)' -o tsv)" 0

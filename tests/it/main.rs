@@ -34,3 +34,5 @@ mod sidecar;
 mod stub_arm;
 #[cfg(test)]
 mod trust;
+#[cfg(test)]
+mod wire;

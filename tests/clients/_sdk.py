@@ -1,11 +1,11 @@
 """Azure's Python SDK against a running local Azure.
 
-Needs: azure-identity, azure-mgmt-containerinstance, and the variables that
-`aci-operator local env` prints. APP_IMAGE is the image of the one container.
+Needs the variables that `aci-operator local env` prints.
 """
 
 import os
 import sys
+from typing import Any
 
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.core.rest import HttpRequest
@@ -14,50 +14,65 @@ from azure.mgmt.containerinstance import ContainerInstanceManagementClient
 
 GROUP = f"sdk-clients-{os.getpid()}"
 NAME = "sdk"
-SECRET = "c2VjcmV0LW9mLXRoZS1zZGs="
-IMAGE = os.environ.get("APP_IMAGE", "mcr.microsoft.com/azuredocs/aci-helloworld")
+FILE = "Y29udGVudCBvZiBhIGZpbGU="
+IMAGE = "mcr.microsoft.com/azuredocs/aci-helloworld"
 
 
-def expect(what, actual, expected):
+def expect(what: str, actual: object, expected: object) -> None:
+    """End the program where two values differ."""
     if actual != expected:
         sys.exit(f"sdk.py: {what}: got {actual!r}, expected {expected!r}")
     print(f"ok: {what}")
 
 
-def resource_group(client, method):
-    """Resource groups are another package's; the pipeline of this one will do."""
+def resource_group(client: ContainerInstanceManagementClient, method: str) -> None:
+    """Make or delete one: another package's, but the pipeline of this one will do."""
     url = f"/subscriptions/{os.environ['AZURE_SUBSCRIPTION_ID']}/resourceGroups/{GROUP}"
-    request = HttpRequest(method, url, params={"api-version": "2021-04-01"},
-                          json={"location": "westeurope"} if method == "PUT" else None)
+    request = HttpRequest(
+        method,
+        url,
+        params={"api-version": "2021-04-01"},
+        json={"location": "westeurope"} if method == "PUT" else None,
+    )
     request.url = client._client.format_url(request.url)
     response = client._client.send_request(request)
     response.raise_for_status()
 
 
-def body(image, cpu=1.0):
+def body(image: str, cpu: float = 1.0) -> dict[str, Any]:
+    """Return a group with one container and a secret of each kind."""
     return {
         "location": "West Europe",
         "os_type": "Linux",
         "tags": {"made-by": "sdk"},
-        "containers": [{
-            "name": "app",
-            "image": image,
-            "resources": {"requests": {"cpu": cpu, "memory_in_gb": 1.0}},
-            "environment_variables": [{"name": "KEY", "secure_value": "secret-of-the-sdk"}],
-            "volume_mounts": [{"name": "v", "mount_path": "/secrets"}],
-        }],
-        "volumes": [{"name": "v", "secret": {"key": SECRET}}],
+        "containers": [
+            {
+                "name": "app",
+                "image": image,
+                "resources": {"requests": {"cpu": cpu, "memory_in_gb": 1.0}},
+                "environment_variables": [{"name": "KEY", "secure_value": "secret-of-the-sdk"}],
+                "volume_mounts": [{"name": "v", "mount_path": "/secrets"}],
+            }
+        ],
+        "volumes": [{"name": "v", "secret": {"key": FILE}}],
     }
 
 
-def main():
+def main() -> None:
+    """Make, change, list and delete a group."""
     credential = ClientSecretCredential(
-        os.environ["AZURE_TENANT_ID"], os.environ["AZURE_CLIENT_ID"],
-        os.environ["AZURE_CLIENT_SECRET"], authority=os.environ["AZURE_AUTHORITY_HOST"],
-        disable_instance_discovery=True)
+        os.environ["AZURE_TENANT_ID"],
+        os.environ["AZURE_CLIENT_ID"],
+        os.environ["AZURE_CLIENT_SECRET"],
+        authority=os.environ["AZURE_AUTHORITY_HOST"],
+        disable_instance_discovery=True,
+    )
     client = ContainerInstanceManagementClient(
-        credential, os.environ["AZURE_SUBSCRIPTION_ID"],
-        base_url=os.environ["ACI_OPERATOR_RESOURCE_MANAGER_URL"], polling_interval=1)
+        credential,
+        os.environ["AZURE_SUBSCRIPTION_ID"],
+        base_url=os.environ["ACI_OPERATOR_RESOURCE_MANAGER_URL"],
+        polling_interval=1,
+    )
     groups = client.container_groups
     resource_group(client, "PUT")
 
@@ -85,8 +100,11 @@ def main():
     expect("tags", patched.tags, {"a": "b"})
     listed = list(groups.list_by_resource_group(GROUP))
     expect("list", [(g.name, g.instance_view) for g in listed], [(NAME, None)])
-    expect("logs", isinstance(client.containers.list_logs(GROUP, NAME, "app", tail=5).content, str),
-           True)
+    expect(
+        "logs",
+        isinstance(client.containers.list_logs(GROUP, NAME, "app", tail=5).content, str),
+        True,
+    )
 
     groups.begin_delete(GROUP, NAME).result()
     try:

@@ -1,7 +1,7 @@
 """Checks a TLS server against Mozilla's "intermediate" with sslyze: HOST:PORT CA_FILE.
 
-Exits 1 on a violation, also where the certificate does not lead to the CA or name the host, and 2 where
-nothing could be checked. Needs sslyze >= 6.3 (not named sslyze.py: it would import itself).
+Exits 1 on a violation, also where the certificate does not lead to the CA or name the host, and 2
+where nothing could be checked. Needs sslyze >= 6.3.
 """
 
 import sys
@@ -9,10 +9,11 @@ from pathlib import Path
 
 from sslyze import (
     CertificateInfoExtraArgument,
-    Scanner,
     ScanCommandsExtraArguments,
+    Scanner,
     ServerNetworkLocation,
     ServerScanRequest,
+    ServerScanResult,
 )
 from sslyze.mozilla_tls_profile.tls_config_checker import (
     SCAN_COMMANDS_NEEDED_BY_MOZILLA_CHECKER,
@@ -24,7 +25,8 @@ from sslyze.mozilla_tls_profile.tls_config_checker import (
 )
 
 
-def scan(host, port, authority):
+def scan(host: str, port: int, authority: Path) -> ServerScanResult:
+    """Ask the server all that the checker wants to know."""
     scanner = Scanner()
     request = ServerScanRequest(
         server_location=ServerNetworkLocation(hostname=host, port=port),
@@ -38,7 +40,8 @@ def scan(host, port, authority):
     return result
 
 
-def violations(result):
+def violations(result: ServerScanResult) -> dict[str, str]:
+    """Return what is wrong, by name."""
     found = {}
     intermediate = MozillaTlsConfiguration.get(TlsConfigurationEnum.MOZILLA_INTERMEDIATE)
     try:
@@ -50,11 +53,12 @@ def violations(result):
             path.trust_store.name.startswith("Supplied") and path.was_validation_successful
             for path in deployment.path_validation_results
         ):
-            found["certificate_trust"] = "The certificate does not lead to the given CA, or not to this host."
+            found["certificate_trust"] = "It does not lead to the given CA, or not to this host."
     return found
 
 
-def main():
+def main() -> int:
+    """Return the exit code."""
     server, authority = sys.argv[1:]
     host, port = server.rsplit(":", 1)
     result = scan(host, int(port), Path(authority))
