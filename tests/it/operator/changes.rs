@@ -6,6 +6,7 @@ use std::time::Duration;
 use aci_operator::api::ContainerGroupSpec;
 use aci_operator::api::container_group::UpdatePolicy;
 use aci_operator::core::container_group::tags;
+use aci_operator::ports::Clock as _;
 use serde_json::{Value, json};
 
 use super::bench::{Bench, group_key};

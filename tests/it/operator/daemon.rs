@@ -23,7 +23,7 @@ async fn with_daemon(
     say_all(bench, &changes);
     changes.unbounded_send(Change::Listed).unwrap();
     let (stop, stopped) = futures::channel::oneshot::channel::<()>();
-    let daemon = run(bench.ctx.clone(), stream.boxed(), async {
+    let daemon = run(bench.ctx.clone(), stream.boxed(), |_| {}, async {
         // Either the script ends, or the test has failed already.
         let _ = stopped.await;
     });

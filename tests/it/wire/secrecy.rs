@@ -158,13 +158,21 @@ fn no_secret_is_told_anywhere() {
     let mut kept = Vec::new();
     files(&world.home(), &mut kept);
     let private = |file: &str| {
-        let local = ["-key.pem", "model.json", "installation.json", "federated-token", "/digest-key"];
-        file.contains("/home/secrets/") || file.contains("/home/pairs/") || local.iter().any(|name| file.ends_with(name))
+        let local =
+            ["-key.pem", "model.json", "installation.json", "federated-token", "/digest-key"];
+        file.contains("/home/secrets/")
+            || file.contains("/home/pairs/")
+            || local.iter().any(|name| file.ends_with(name))
     };
     kept.retain(|(file, _)| !private(file));
     assert!(kept.iter().any(|(file, _)| file.ends_with("requests.jsonl")));
-    assert!(kept.iter().any(|(file, _)| file.contains("/status/")), "{:?}", kept.iter().map(|k| &k.0).collect::<Vec<_>>());
-    let kept = kept.iter().map(|(file, text)| (file.clone(), String::from_utf8_lossy(text).into_owned()));
+    assert!(
+        kept.iter().any(|(file, _)| file.contains("/status/")),
+        "{:?}",
+        kept.iter().map(|k| &k.0).collect::<Vec<_>>()
+    );
+    let kept =
+        kept.iter().map(|(file, text)| (file.clone(), String::from_utf8_lossy(text).into_owned()));
     let mut searched = 0;
     for (place, text) in told.into_iter().chain(kept) {
         assert_eq!(found_in(&text, &secrets), [""; 0], "in {place}:\n{text}");
@@ -174,7 +182,10 @@ fn no_secret_is_told_anywhere() {
         }
         searched += text.len();
     }
-    println!("measured: {} secrets, none found in {searched} bytes of logs, answers and files", secrets.len());
+    println!(
+        "measured: {} secrets, none found in {searched} bytes of logs, answers and files",
+        secrets.len()
+    );
 }
 
 fn metrics(world: &World) -> String {
