@@ -8,18 +8,20 @@ use std::sync::{Arc, Mutex};
 use aci_operator::api::Object;
 use aci_operator::api::check::warnings;
 use aci_operator::core::container_group::{Body, Group, GroupId, Scope};
-use aci_operator::core::{Fault, Secret, sidecar};
+use aci_operator::core::outcome::truth;
+use aci_operator::core::{Condition, ConditionType, Fault, Secret, Truth, sidecar};
 use aci_operator::metrics::Metrics;
 use aci_operator::pki::LocalAuthority;
 use aci_operator::ports::{
-    Change, ContainerGroups, ExecSession, Ledger as _, ObjectKey, OsRandom, Probe, ResourceGroups,
-    Secrets as _, SystemClock, TerminalSize,
+    Change, ContainerGroups, ExecSession, Ledger as _, ObjectKey, OsRandom, Probe, RequestBox as _,
+    Requests, ResourceGroups, Secrets as _, SystemClock, TerminalSize,
 };
 use aci_operator::reconcile::{Ctx, Sightings, pass};
 use aci_operator::source::{Directory, Options, scan};
 use aci_operator::store::Store;
 use async_trait::async_trait;
 use futures::StreamExt as _;
+use serde::Deserialize as _;
 use serde_json::Value;
 
 /// An Azure in which nothing is there yet; it keeps what it is told to make.
@@ -123,6 +125,14 @@ async fn store_secrets(value: &Value, store: &Store) {
     }
 }
 
+fn key(object: &Object) -> ObjectKey {
+    let kind = match object {
+        Object::ContainerGroup(_) => "ContainerGroup",
+        Object::Issuer(_) => "Issuer",
+    };
+    ObjectKey::new(kind, object.meta().name.clone().unwrap())
+}
+
 #[tokio::test]
 async fn each_sample_is_parsed_and_planned() {
     let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/samples");
@@ -149,6 +159,22 @@ async fn each_sample_is_parsed_and_planned() {
     }
     assert!(!objects.is_empty(), "scripts/quickstart applies manifests/samples");
 
+    // A suspension blocks what has nothing to be planned with, too, and shows.
+    for object in &objects {
+        let key = key(object);
+        let suspended = Requests { suspended: true, ..Requests::default() };
+        store.set_requests(&key, &suspended).await.unwrap();
+        match object {
+            Object::Issuer(issuer) => pass(&**issuer, &ctx).await.unwrap(),
+            Object::ContainerGroup(group) => pass(&**group, &ctx).await.unwrap(),
+        };
+        let status = store.status(&key).await.unwrap().unwrap();
+        let conditions = Vec::<Condition>::deserialize(&status["conditions"]).unwrap();
+        assert_eq!(truth(&conditions, ConditionType::Suspended), Truth::True, "{status:#}");
+        assert!(store.pair(&key).await.unwrap().is_none(), "a step was taken");
+        store.set_requests(&key, &Requests::default()).await.unwrap();
+    }
+
     // Issuers first, whose roots sign; then a group's leaf is made in one pass and the group in the next.
     for object in &objects {
         assert!(warnings(object).is_empty(), "{:?}", warnings(object));
@@ -162,9 +188,10 @@ async fn each_sample_is_parsed_and_planned() {
         for _ in 0..2 {
             pass(&**group, &ctx).await.unwrap();
         }
-        let name = group.metadata.name.clone().unwrap();
-        let status = store.status(&ObjectKey::new("ContainerGroup", &name)).await.unwrap();
-        let put = azure.put.lock().unwrap().remove(&name).unwrap_or_else(|| panic!("{status:#?}"));
+        let key = key(object);
+        let status = store.status(&key).await.unwrap();
+        let put =
+            azure.put.lock().unwrap().remove(&key.name).unwrap_or_else(|| panic!("{status:#?}"));
         let containers = put.properties["containers"].as_array().unwrap();
         let tls = usize::from(group.spec.tls.is_some());
         assert_eq!(containers.len(), group.spec.containers.len() + tls);
