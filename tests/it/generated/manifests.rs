@@ -153,9 +153,8 @@ fn range(schema: &Value, least: &str, most: &str) -> String {
 
 fn default(schema: &Value) -> String {
     match schema.get("default").or_else(|| schema.get("x-aci-default")) {
-        None | Some(Value::Null) => String::new(),
+        None | Some(Value::Null | Value::Object(_)) => String::new(),
         Some(Value::Array(list)) if list.is_empty() => String::new(),
-        Some(Value::Object(_)) => String::new(),
         Some(Value::String(text)) if text.is_empty() => "empty".to_owned(),
         Some(Value::String(text)) => format!("`{text}`"),
         Some(other) => format!("`{other}`"),
