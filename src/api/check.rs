@@ -7,7 +7,7 @@ use super::container_group::{
     Container, ContainerGroup, IpAddress, IpAddressType, OsType, Port, Protocol, Tls,
 };
 use super::{Issuer, Object};
-use crate::core::{Invalid, names};
+use crate::core::{Invalid, names, sidecar};
 
 /// What begins the names that the operator keeps for itself.
 const RESERVED: &str = "aci-operator-";
@@ -175,7 +175,7 @@ fn volumes(group: &ContainerGroup, found: &mut Found) {
 }
 
 fn container(container: &Container, path: &str, volumes: &BTreeSet<&str>, found: &mut Found) {
-    if container.name == "aci-operator-tls" {
+    if container.name == sidecar::CONTAINER {
         found.add(format!("{path}.name"), "is the name of the operator's sidecar");
     }
     ports(&container.ports, &format!("{path}.ports"), found);

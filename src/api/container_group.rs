@@ -216,7 +216,7 @@ pub fn fields() -> &'static Field {
 }
 
 /// The schema of `T` with its parts written in place.
-pub(super) fn schema<T: JsonSchema>() -> serde_json::Value {
+pub fn schema<T: JsonSchema>() -> serde_json::Value {
     SchemaSettings::openapi3()
         .with(|settings| settings.inline_subschemas = true)
         .into_generator()

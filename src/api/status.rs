@@ -75,7 +75,7 @@ pub struct BakedCertificate {
     pub serial_number: String,
     /// End of its life.
     pub not_after: DateTime<Utc>,
-    /// Past its renewal time: a start without a running operator would serve an old leaf.
+    /// A newer leaf is stored: a start without a running operator would serve this old one.
     pub stale: bool,
 }
 

@@ -99,7 +99,7 @@ pub enum RefreshVolume {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SidecarSpec {
-    /// Image with nginx 1.27.4 or later; the documentation names the default.
+    /// Image with nginx 1.27.4 or later; `docs/manifests.md` names the default.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub image: Option<String>,

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{App, Error, Result, wire};
 use crate::core::Fault;
-use crate::core::container_group::{Group, GroupId, Scope};
+use crate::core::container_group::{Group, GroupId, Scope, tags};
 use crate::metrics::Metrics;
 
 /// A group as a LIST shows it, which has no instance view.
@@ -37,9 +37,6 @@ impl LiveGroup {
         })
     }
 }
-
-/// Tag whose value begins with the id of the home that made a group.
-const OWNER: &str = "aci-operator-owner";
 
 impl App {
     /// All container groups of the subscriptions in use: one LIST each. Where our rights end at
@@ -81,8 +78,8 @@ impl App {
 }
 
 fn seen(group: Group, home: &str) -> LiveGroup {
-    let tag = group.tags.iter().find(|(name, _)| name.eq_ignore_ascii_case(OWNER));
-    let ours = tag.is_some_and(|(_, value)| value.starts_with(home));
+    let owner = tags::get(&group.tags, tags::OWNER);
+    let ours = owner.and_then(|owner| owner.split_once('/')).is_some_and(|(id, _)| id == home);
     let resource_group = parse_id(&group.id).map_or_else(String::new, |id| id.resource_group);
     LiveGroup { group, resource_group, ours }
 }

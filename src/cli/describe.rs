@@ -1,6 +1,6 @@
 //! One object in full, and what happened.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -110,7 +110,13 @@ fn section(name: &str, text: &str) -> String {
 fn facts(item: &Item, now: DateTime<Utc>) -> String {
     let Item { entry, facts, status } = item;
     let time = |at: Option<DateTime<Utc>>| {
-        at.map(|at| format!("{} ({})", at.to_rfc3339(), human::distance(at, now)))
+        at.map(|at| {
+            format!(
+                "{} ({})",
+                at.to_rfc3339_opts(SecondsFormat::Secs, true),
+                human::distance(at, now)
+            )
+        })
     };
     let generation = format!("{} (seen: {})", entry.generation, facts.observed_generation);
     let fields = [

@@ -60,7 +60,7 @@ impl Session {
             self.screen.warn(warning);
         }
         for problem in &manifests.problems {
-            self.screen.note(problem);
+            print::complain(problem);
         }
     }
 

@@ -157,7 +157,8 @@ pub(super) fn prompt(text: &str) {
     let _ = err.write_all(text.as_bytes()).and_then(|()| err.flush());
 }
 
-fn complain(text: &str) {
+/// A line on standard error: a mistake in what was given, with its place.
+pub(super) fn complain(text: &str) {
     // There is no one left to tell when standard error is closed.
     let _ = writeln!(io::stderr().lock(), "{text}");
 }

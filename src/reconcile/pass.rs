@@ -11,7 +11,9 @@ use super::kind::{Kind, Resolved};
 use super::{Ctx, REFERENCE_WAIT};
 use crate::api::{annotation, annotations};
 use crate::core::outcome::{self, Summary};
-use crate::core::{Condition, Fault, Goal, Health, Invalid, Reason, Wake};
+use crate::core::{
+    Assertion, Condition, ConditionType, Fault, Goal, Health, Invalid, Reason, Wake,
+};
 use crate::ports::{Entry, ObjectKey, Phase, Requests};
 
 /// What a pass leaves to its caller.
@@ -64,8 +66,9 @@ async fn look<K: Kind>(object: &K, key: ObjectKey, ctx: &Ctx) -> Result<Outcome,
     };
     let before = read_kept::<K>(&key, ctx).await?;
     let requests = ctx.requests.requests(&key).await?;
+    let suspended = requests.suspended;
     let mut kept = before.clone();
-    let seen = match decide(object, &mut entry, &mut kept, requests, ctx, now).await {
+    let mut seen = match decide(object, &mut entry, &mut kept, requests, ctx, now).await {
         Ok(seen) => {
             kept.failures = 0;
             seen
@@ -77,6 +80,9 @@ async fn look<K: Kind>(object: &K, key: ObjectKey, ctx: &Ctx) -> Result<Outcome,
             say(health, reason, fault.to_string(), Wake::After(wait))
         }
     };
+    let reason = if suspended { Reason::Suspended } else { Reason::InSync };
+    let said = Assertion::new(ConditionType::Suspended, suspended, reason, "");
+    seen.summary.conditions.push(said);
     if kept != before {
         remember::<K>(&key, &kept, ctx).await?;
     }
@@ -110,6 +116,7 @@ async fn decide<K: Kind>(
     ctx: &Ctx,
     now: DateTime<Utc>,
 ) -> Result<Seen<K>, Fault> {
+    let suspended = requests.suspended;
     pin(object, entry, ctx);
     let desired = if object.meta().deletion_timestamp.is_some() {
         None
@@ -128,7 +135,12 @@ async fn decide<K: Kind>(
         Err(problem) => return Ok(invalid(&problem)),
     };
     let goal = desired.as_ref().map_or(Goal::Absent, Goal::Present);
-    let (plan, facts) = K::plan(goal, &observed, now);
+    let (mut plan, facts) = K::plan(goal, &observed, now);
+    if suspended && plan.step.take().is_some() {
+        plan.message = format!("suspended; waiting: {}", plan.message);
+        (plan.health, plan.reason, plan.wake) =
+            (Health::Stalled, Reason::Suspended, Wake::OnChange);
+    }
     debug!(reason = %plan.reason, message = %plan.message, wake = ?plan.wake, "planned");
     claim(entry, plan.made, plan.step.is_some(), ctx).await?;
     kept.memory = plan.memory;

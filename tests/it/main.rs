@@ -13,6 +13,8 @@ mod emulator;
 #[cfg(test)]
 mod engine;
 #[cfg(test)]
+mod generated;
+#[cfg(test)]
 mod home;
 #[cfg(test)]
 mod http;
@@ -28,6 +30,8 @@ mod pki;
 mod probe;
 #[cfg(test)]
 mod proxy;
+#[cfg(test)]
+mod samples;
 #[cfg(test)]
 mod sidecar;
 #[cfg(test)]

@@ -295,9 +295,6 @@ impl<'a> Pass<'a> {
             let kind = ConditionType::EndpointAssigned;
             self.assert(kind, true, Reason::EndpointAssigned, message);
         }
-        let suspended = self.observed.requests.suspended;
-        let reason = if suspended { Reason::Suspended } else { Reason::InSync };
-        self.assert(ConditionType::Suspended, suspended, reason, "");
         let Verdict { step, health, reason, message, wake, .. } = verdict;
         let Self { memory, conditions, made, .. } = self;
         let plan = Plan { step, health, reason, message, conditions, memory, made, wake };

@@ -1,0 +1,25 @@
+//! Files that are made from the code: each equals what the code makes now.
+//!
+//! `UPDATE_DOCS=1 cargo test --test it generated` writes them.
+
+use std::fs;
+use std::path::Path;
+
+mod manifests;
+
+fn assert_generated(file: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(&path, text).unwrap();
+    }
+    let there = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        there == text,
+        "{file} is not what the code makes: `UPDATE_DOCS=1 cargo test --test it generated`"
+    );
+}
+
+#[test]
+fn the_page_of_manifest_fields() {
+    assert_generated("docs/manifests.md", &manifests::page());
+}

@@ -1,0 +1,200 @@
+//! The samples: each is parsed without a remark and planned as far as its container group.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use aci_operator::api::Object;
+use aci_operator::api::check::warnings;
+use aci_operator::core::container_group::{Body, Group, GroupId, Scope};
+use aci_operator::core::outcome::truth;
+use aci_operator::core::{Condition, ConditionType, Fault, Secret, Truth, sidecar};
+use aci_operator::metrics::Metrics;
+use aci_operator::pki::LocalAuthority;
+use aci_operator::ports::{
+    Change, ContainerGroups, ExecSession, Ledger as _, ObjectKey, OsRandom, Probe, RequestBox as _,
+    Requests, ResourceGroups, Secrets as _, SystemClock, TerminalSize,
+};
+use aci_operator::reconcile::{Ctx, Sightings, pass};
+use aci_operator::source::{Directory, Options, scan};
+use aci_operator::store::Store;
+use async_trait::async_trait;
+use futures::StreamExt as _;
+use serde::Deserialize as _;
+use serde_json::Value;
+
+/// An Azure in which nothing is there yet; it keeps what it is told to make.
+#[derive(Default)]
+struct Empty {
+    put: Mutex<BTreeMap<String, Body>>,
+}
+
+fn unasked<T>() -> Result<T, Fault> {
+    Err(Fault::Unreachable { service: "ARM", problem: "nobody asks that of it".to_owned() })
+}
+
+#[async_trait]
+impl ContainerGroups for Empty {
+    async fn get(&self, _: &GroupId) -> Result<Option<Group>, Fault> {
+        Ok(None)
+    }
+
+    async fn list(&self, _: &Scope) -> Result<Vec<Group>, Fault> {
+        Ok(Vec::new())
+    }
+
+    async fn put(&self, id: &GroupId, body: &Body) -> Result<(), Fault> {
+        self.put.lock().unwrap().insert(id.name.clone(), body.clone());
+        Ok(())
+    }
+
+    async fn tag(&self, _: &GroupId, _: &BTreeMap<String, String>) -> Result<(), Fault> {
+        unasked()
+    }
+
+    async fn delete(&self, _: &GroupId) -> Result<(), Fault> {
+        unasked()
+    }
+
+    async fn logs(&self, _: &GroupId, _: &str, _: Option<u32>, _: bool) -> Result<String, Fault> {
+        unasked()
+    }
+
+    async fn exec(
+        &self,
+        _: &GroupId,
+        _: &str,
+        _: &str,
+        _: TerminalSize,
+    ) -> Result<Box<dyn ExecSession>, Fault> {
+        unasked()
+    }
+}
+
+#[async_trait]
+impl ResourceGroups for Empty {
+    async fn exists(&self, _: &str, _: &str) -> Result<bool, Fault> {
+        Ok(true)
+    }
+
+    async fn create(&self, _: &str, _: &str, _: &str) -> Result<(), Fault> {
+        unasked()
+    }
+}
+
+#[async_trait]
+impl Probe for Empty {
+    async fn served(&self, _: SocketAddr, _: &str) -> Result<Vec<Vec<u8>>, Fault> {
+        unasked()
+    }
+}
+
+fn ctx(store: &Arc<Store>, azure: &Arc<Empty>) -> Ctx {
+    Ctx {
+        clock: Arc::new(SystemClock),
+        random: Arc::new(OsRandom),
+        groups: azure.clone(),
+        resource_groups: azure.clone(),
+        probe: azure.clone(),
+        authority: Arc::new(LocalAuthority),
+        ledger: store.clone(),
+        secrets: store.clone(),
+        requests: store.clone(),
+        home_id: store.home_id().to_owned(),
+        default_subscription: Some("00000000-0000-0000-0000-000000000000".to_owned()),
+        metrics: Metrics::new(),
+        sightings: Arc::new(Sightings::default()),
+    }
+}
+
+/// Stores a text for each secret that a manifest names.
+async fn store_secrets(value: &Value, store: &Store) {
+    if let (Some(name), Some(key)) =
+        (value["secret"]["name"].as_str(), value["secret"]["key"].as_str())
+    {
+        store.set_secret(name, key, &Secret::new("a text")).await.unwrap();
+    }
+    let inner: Vec<&Value> = match value {
+        Value::Object(map) => map.values().collect(),
+        Value::Array(list) => list.iter().collect(),
+        _ => Vec::new(),
+    };
+    for value in inner {
+        Box::pin(store_secrets(value, store)).await;
+    }
+}
+
+fn key(object: &Object) -> ObjectKey {
+    let kind = match object {
+        Object::ContainerGroup(_) => "ContainerGroup",
+        Object::Issuer(_) => "Issuer",
+    };
+    ObjectKey::new(kind, object.meta().name.clone().unwrap())
+}
+
+#[tokio::test]
+async fn each_sample_is_parsed_and_planned() {
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/samples");
+    let snapshot = scan(std::slice::from_ref(&samples));
+    let problems: Vec<_> = snapshot.problems().map(ToString::to_string).collect();
+    assert!(problems.is_empty() && snapshot.unreadable.is_empty(), "{problems:?}");
+
+    let home = tempfile::tempdir().unwrap();
+    let store = Arc::new(Store::open(home.path(), Arc::new(OsRandom)).await.unwrap());
+    let azure = Arc::new(Empty::default());
+    let ctx = ctx(&store, &azure);
+    let source = Directory {
+        paths: vec![samples],
+        ledger: store.clone(),
+        requests: store.clone(),
+        clock: Arc::new(SystemClock),
+        random: Arc::new(OsRandom),
+        options: Options::default(),
+    };
+    let mut objects = Vec::new();
+    let mut changes = Box::pin(source.watch());
+    while let Some(Change::Apply(object)) = changes.next().await {
+        objects.push(*object);
+    }
+    assert!(!objects.is_empty(), "scripts/quickstart applies manifests/samples");
+
+    // A suspension blocks what has nothing to be planned with, too, and shows.
+    for object in &objects {
+        let key = key(object);
+        let suspended = Requests { suspended: true, ..Requests::default() };
+        store.set_requests(&key, &suspended).await.unwrap();
+        match object {
+            Object::Issuer(issuer) => pass(&**issuer, &ctx).await.unwrap(),
+            Object::ContainerGroup(group) => pass(&**group, &ctx).await.unwrap(),
+        };
+        let status = store.status(&key).await.unwrap().unwrap();
+        let conditions = Vec::<Condition>::deserialize(&status["conditions"]).unwrap();
+        assert_eq!(truth(&conditions, ConditionType::Suspended), Truth::True, "{status:#}");
+        assert!(store.pair(&key).await.unwrap().is_none(), "a step was taken");
+        store.set_requests(&key, &Requests::default()).await.unwrap();
+    }
+
+    // Issuers first, whose roots sign; then a group's leaf is made in one pass and the group in the next.
+    for object in &objects {
+        assert!(warnings(object).is_empty(), "{:?}", warnings(object));
+        if let Object::Issuer(issuer) = object {
+            pass(&**issuer, &ctx).await.unwrap();
+        }
+    }
+    for object in &objects {
+        let Object::ContainerGroup(group) = object else { continue };
+        store_secrets(&serde_json::to_value(&group.spec).unwrap(), &store).await;
+        for _ in 0..2 {
+            pass(&**group, &ctx).await.unwrap();
+        }
+        let key = key(object);
+        let status = store.status(&key).await.unwrap();
+        let put =
+            azure.put.lock().unwrap().remove(&key.name).unwrap_or_else(|| panic!("{status:#?}"));
+        let containers = put.properties["containers"].as_array().unwrap();
+        let tls = usize::from(group.spec.tls.is_some());
+        assert_eq!(containers.len(), group.spec.containers.len() + tls);
+        assert!(tls == 0 || containers.iter().any(|c| c["name"] == sidecar::CONTAINER));
+    }
+}
