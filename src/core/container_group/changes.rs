@@ -41,9 +41,11 @@ pub fn difference(desired: &Desired, group: &Group, memory: &Memory) -> Differen
     };
     let template = tags::get(&group.tags, tags::SIDECAR);
     let mut changes = fields::diff(desired.fields, &desired.want.0, &group.properties);
-    // A new release's template is rolled out with the next PUT that happens anyway.
+    // A new release's template is rolled out with the next PUT that happens anyway. Then, and only
+    // then, it matters whether a PUT can do it.
     if desired.tls.is_some() && template.is_some_and(|tag| tag != sidecar::template_version()) {
-        changes.retain(|change| !within_sidecar(change));
+        let matters = |change: &Change| digest == Digest::Changed && change.cost == Cost::Replace;
+        changes.retain(|change| !within_sidecar(change) || matters(change));
     }
     changes.extend(desired.tags.iter().filter_map(|(name, want)| tag_change(name, want, group)));
     let (kept, changes) = changes.into_iter().partition(|change| is_kept(change, memory));

@@ -199,6 +199,12 @@ impl<'a> Pass<'a> {
         self.observed.group.as_ref()
     }
 
+    /// The group, where its containers are there for exec and handshakes.
+    fn running(&self) -> Option<&'a Group> {
+        let stopped = |group: &Group| group.state.as_deref() == Some("Stopped");
+        self.group().filter(|group| !terminated(group) && !stopped(group))
+    }
+
     /// Puts the whole body. A group whose containers ended cannot be updated, only made anew, by which
     /// nothing that runs is lost: the PUT is then that of a later pass.
     fn put(&mut self, cost: Cost, reason: Reason, message: String, changes: &[String]) -> Verdict {

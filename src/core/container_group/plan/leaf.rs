@@ -68,7 +68,7 @@ fn replacement_must_wait(pass: &mut Pass<'_>, tls: &TlsDesired, names: &Names) -
 
 pub(super) fn try_exec(pass: &mut Pass<'_>) -> Option<Verdict> {
     let tls = pass.desired.tls.as_ref()?;
-    let group = pass.group()?;
+    let group = pass.running()?;
     if !tls.hot {
         let message = "spec.tls.rotation.method is Restart";
         let kind = ConditionType::HotRotationAvailable;
@@ -105,7 +105,7 @@ pub(super) fn try_exec(pass: &mut Pass<'_>) -> Option<Verdict> {
 
 pub(super) fn rotate(pass: &mut Pass<'_>) -> Option<Verdict> {
     let tls = pass.desired.tls.as_ref()?;
-    let (group, leaf) = (pass.group()?, pass.observed.leaf.as_ref()?);
+    let (group, leaf) = (pass.running()?, pass.observed.leaf.as_ref()?);
     let kind = ConditionType::ServingCurrent;
     match rotation::liveness(group, leaf, pass.observed) {
         Liveness::Seen => {
