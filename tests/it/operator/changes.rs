@@ -8,7 +8,7 @@ use aci_operator::api::container_group::UpdatePolicy;
 use aci_operator::core::container_group::tags;
 use serde_json::{Value, json};
 
-use super::bench::{Bench, group_key};
+use super::bench::Bench;
 use super::world::GROUP;
 
 type Edit = fn(&mut ContainerGroupSpec);
@@ -292,10 +292,8 @@ async fn a_put_carries_the_present_leaf_and_names_it() {
     let baked = bench.tag(tags::LEAF).unwrap();
     assert!(baked.starts_with(&bench.leaf().serial));
     // The volume alone is never a difference.
-    let now = bench.world.now();
     bench.forget_writes();
-    bench.home.ask(&group_key(), |requests| requests.renew = Some(now));
-    bench.wake();
+    bench.renew().await;
     bench.settle().await;
     bench.live_on(Duration::from_hours(2)).await;
     bench.wrote(&["StoreLeaf", "SwapLeaf"]);

@@ -198,7 +198,7 @@ async fn converges(policy: UpdatePolicy, happenings: Vec<(Happening, u64)>) {
 
 fn seeds() -> u32 {
     let asked = std::env::var("ACI_OPERATOR_TEST_SEEDS").ok();
-    asked.and_then(|text| text.parse().ok()).unwrap_or(48)
+    asked.and_then(|text| text.parse().ok()).unwrap_or(12)
 }
 
 proptest! {
