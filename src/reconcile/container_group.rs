@@ -150,9 +150,9 @@ impl Kind for ContainerGroup {
 /// Exec that does not work is an answer; what asks for a wait, and our own store, are none.
 fn answered<T>(result: Result<Result<T, String>, Fault>) -> Result<Result<T, String>, Fault> {
     match result {
-        Err(
-            fault @ (Fault::Throttled { .. } | Fault::Busy { .. } | Fault::Store { .. }),
-        ) => Err(fault),
+        Err(fault @ (Fault::Throttled { .. } | Fault::Busy { .. } | Fault::Store { .. })) => {
+            Err(fault)
+        }
         Err(fault) => Ok(Err(fault.to_string())),
         Ok(answer) => Ok(answer),
     }

@@ -116,7 +116,9 @@ fn other_algorithm(desired: &Desired, observed: &Observed, _: DateTime<Utc>) -> 
 fn requested(desired: &Desired, observed: &Observed, _: DateTime<Utc>) -> Option<Violation> {
     // The time of issue has whole seconds: a request of that very second is met by it.
     match desired.renew_requested {
-        Some(at) if observed.issued.timestamp() < at.timestamp() => outdated("a renewal was asked for"),
+        Some(at) if observed.issued.timestamp() < at.timestamp() => {
+            outdated("a renewal was asked for")
+        }
         _ => None,
     }
 }

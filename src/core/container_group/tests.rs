@@ -217,11 +217,7 @@ fn the_group_itself() {
     check(|d, _| d.digest = "1.lost.other".to_owned(), 60, does(Reason::Changed, "Tag"));
     check(|_, o| tag(o, "team", "x"), 60, does(Reason::Changed, "Tag"));
     check(|_, o| tag(o, "theirs", "x"), 60, ready(Reason::InSync));
-    check(
-        |d, _| d.want.0["containers"][0]["cpu"] = json!(2),
-        60,
-        stalls(Reason::ApprovalRequired),
-    );
+    check(|d, _| d.want.0["containers"][0]["cpu"] = json!(2), 60, stalls(Reason::ApprovalRequired));
     check(
         |d, _| {
             d.want.0["containers"][0]["cpu"] = json!(2);
@@ -416,5 +412,8 @@ fn debug_shows_no_secret() {
     desired.user.0["secret"] = json!("hunter2");
     let body = body(&desired, &observed());
     assert!(body.properties.to_string().contains("hunter2"));
-    assert!(!format!("{desired:?} {body:?} {:?}", Step::Put(Box::new(body.clone()))).contains("hunter2"));
+    assert!(
+        !format!("{desired:?} {body:?} {:?}", Step::Put(Box::new(body.clone())))
+            .contains("hunter2")
+    );
 }

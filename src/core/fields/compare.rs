@@ -266,7 +266,11 @@ mod tests {
         use Cost::{Replace, Restart};
         check(&json!({"cpu": 1}), &json!({"cpu": 2}), &[("cpu", Replace)]);
         check(&json!({"policy": "Never"}), &json!({}), &[("policy", Replace)]);
-        check(&json!({"command": ["a", "b"]}), &json!({"command": ["b", "a"]}), &[("command", Restart)]);
+        check(
+            &json!({"command": ["a", "b"]}),
+            &json!({"command": ["b", "a"]}),
+            &[("command", Restart)],
+        );
         check(&json!({"ports": [{"port": 1}]}), &json!({}), &[("ports[1/TCP]", Restart)]);
         check(
             &json!({"ports": []}),
@@ -292,8 +296,10 @@ mod tests {
 
     #[test]
     fn one_spelling_of_a_value() {
-        let one = canonical(&fields(), &json!({"ports": [{"port": 2, "protocol": "TCP"}, {"port": 1}]}));
-        let other = canonical(&fields(), &json!({"ports": [{"port": 1.0}, {"port": 2}], "scheme": "http"}));
+        let one =
+            canonical(&fields(), &json!({"ports": [{"port": 2, "protocol": "TCP"}, {"port": 1}]}));
+        let other =
+            canonical(&fields(), &json!({"ports": [{"port": 1.0}, {"port": 2}], "scheme": "http"}));
         assert_eq!(one, other);
         assert_ne!(one, canonical(&fields(), &json!({"ports": [{"port": 3}]})));
     }

@@ -165,7 +165,9 @@ async fn the_policy_hot_restarts_nothing_unasked() {
 #[tokio::test(start_paused = true)]
 async fn a_container_that_comes_is_a_replacement() {
     let mut bench = Bench::made_with(|spec| drop(spec.containers.pop())).await;
-    bench.edit(|spec| spec.containers.push(super::bench::sample().spec.containers.pop().unwrap()));
+    bench.edit(|spec| {
+        spec.containers.push(super::manifests::sample().spec.containers.pop().unwrap())
+    });
     bench.settle().await;
     bench.assert_condition("Stalled", "True ApprovalRequired");
     bench.wrote(&[]);
@@ -186,8 +188,8 @@ fn of_an_older_release(body: &mut Value) {
 async fn a_new_release_restarts_nobody() {
     let mut bench = Bench::empty();
     *bench.world.rewrite.lock().unwrap() = Some(of_an_older_release);
-    bench.apply_issuer(super::bench::local_ca());
-    bench.apply(super::bench::sample());
+    bench.apply_issuer(super::manifests::local_ca());
+    bench.apply(super::manifests::sample());
     bench.settle().await;
     bench.forget_writes();
 

@@ -26,10 +26,7 @@ struct Inner {
 
 impl Gate {
     /// One call: `effect` happens, unless the process is dead or dies before.
-    pub(crate) fn around<T>(
-        &self,
-        effect: impl FnOnce() -> Result<T, Fault>,
-    ) -> Result<T, Fault> {
+    pub(crate) fn around<T>(&self, effect: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
         self.enter()?;
         let result = effect();
         self.leave()?;

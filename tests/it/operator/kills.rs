@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 
 use aci_operator::api::container_group::UpdatePolicy;
 
-use super::bench::{Bench, group_key, issuer_key, local_ca, sample};
+use super::bench::Bench;
 use super::gate::Moment;
+use super::manifests::{group_key, issuer_key, local_ca, sample};
 use super::world::GROUP;
 
 /// What must be the same, wherever the process died.

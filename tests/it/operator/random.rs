@@ -11,8 +11,9 @@ use aci_operator::emulator::model::Accident;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::bench::{Bench, group_key, local_ca, sample};
+use super::bench::Bench;
 use super::gate::Moment;
+use super::manifests::{group_key, local_ca, sample};
 use super::world::{GROUP, RESOURCE_GROUP};
 
 /// Something that happens.

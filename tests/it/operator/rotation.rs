@@ -12,8 +12,9 @@ use aci_operator::pki::LocalAuthority;
 use aci_operator::ports::{Authority as _, Clock as _};
 use serde_json::json;
 
-use super::bench::{Bench, local_ca, sample};
+use super::bench::Bench;
 use super::engine::Exec;
+use super::manifests::{local_ca, sample};
 use super::world::{GROUP, address};
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -277,8 +278,7 @@ fn own_pair(bench: &Bench, names: &[&str]) -> Pair {
     let (now, life) = (bench.world.now(), HOUR * 48);
     let constraints = Constraints { permitted_domains: Vec::new(), ip_addresses: true };
     let common_name = "their CA".to_owned();
-    let root =
-        LocalAuthority.root(&RootRequest { common_name, constraints, now, life }).unwrap();
+    let root = LocalAuthority.root(&RootRequest { common_name, constraints, now, life }).unwrap();
     let dns = names.iter().map(|&name| name.to_owned()).collect();
     let names = Names { dns, ..Names::default() };
     let algorithm = KeyAlgorithm::EcdsaP256;

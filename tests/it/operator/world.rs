@@ -286,13 +286,7 @@ impl ContainerGroups for Arm {
         self.0.request(Operation::Delete, Some(&id.name), delete).await
     }
 
-    async fn logs(
-        &self,
-        _: &GroupId,
-        _: &str,
-        _: Option<u32>,
-        _: bool,
-    ) -> Result<String, Fault> {
+    async fn logs(&self, _: &GroupId, _: &str, _: Option<u32>, _: bool) -> Result<String, Fault> {
         Ok(String::new())
     }
 
@@ -346,7 +340,8 @@ impl Probe for World {
         self.gate.around(|| {
             let state = self.state();
             let run = state.engine.runs().find(|run| run.ip == Some(address.ip()));
-            let served = run.filter(|_| state.engine.reachable).and_then(super::engine::Run::served);
+            let served =
+                run.filter(|_| state.engine.reachable).and_then(super::engine::Run::served);
             served.ok_or_else(|| unreachable("probe", "connection refused"))
         })
     }

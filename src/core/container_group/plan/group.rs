@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 
-use super::super::body::{own_tags, over};
+use super::super::body::{over, own_tags};
 use super::super::changes::{Difference, Digest, difference};
 use super::super::desired::tags;
 use super::super::memory::{Kept, TagRecord};
