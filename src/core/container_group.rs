@@ -140,3 +140,6 @@ pub struct ContainerFacts {
     /// Restarts.
     pub restart_count: i64,
 }
+
+#[cfg(test)]
+mod tests;

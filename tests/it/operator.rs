@@ -9,6 +9,7 @@ mod faults;
 mod gate;
 mod home;
 mod kills;
+mod manifests;
 mod ownership;
 mod random;
 mod recovery;

@@ -206,3 +206,101 @@ fn at(path: &mut String, part: fmt::Arguments<'_>, inner: impl FnOnce(&mut Strin
     inner(path);
     path.truncate(length);
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn fields() -> Field {
+        Field::from_schema(&json!({"properties": {
+            "location": {"x-aci-cost": "Replace", "x-aci-spelling": "Region"},
+            "scheme": {"x-aci-spelling": "CaseInsensitive", "x-aci-default": "http"},
+            "cpu": {"x-aci-cost": "Replace"},
+            "policy": {"x-aci-default": "Always", "x-aci-cost": "Replace"},
+            "command": {"items": {}},
+            "ports": {"x-aci-key": ["port", "protocol"], "items": {"properties": {
+                "port": {}, "protocol": {"x-aci-default": "TCP"},
+            }}},
+            "containers": {"x-aci-key": ["name"], "items": {"properties": {
+                "name": {}, "image": {}, "cpu": {"x-aci-cost": "Replace"},
+            }}},
+            "password": {"x-aci-hidden": "password"},
+            "tls": {"x-aci-operator": true},
+        }}))
+    }
+
+    /// The paths that differ, with what they cost.
+    #[track_caller]
+    fn check(want: &Value, have: &Value, expected: &[(&str, Cost)]) {
+        let found = diff(&fields(), want, have);
+        let found: Vec<_> = found.iter().map(|change| (&*change.path, change.cost)).collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn what_is_no_difference() {
+        for (want, have) in [
+            (json!({}), json!({"cpu": 3})),
+            (json!({"cpu": null}), json!({"cpu": 3})),
+            (json!({"cpu": 1}), json!({"cpu": 1.0})),
+            (json!({"location": "West Europe"}), json!({"location": "westeurope"})),
+            (json!({"scheme": "HTTP"}), json!({"scheme": "http"})),
+            (json!({"scheme": "http"}), json!({})),
+            (json!({"policy": "Always"}), json!({"policy": null})),
+            (json!({"command": []}), json!({})),
+            (json!({"ports": []}), json!({"ports": null})),
+            (
+                json!({"ports": [{"port": 2}, {"port": 1}]}),
+                json!({"ports": [{"port": 1, "protocol": "TCP"}, {"port": 2, "protocol": "TCP"}]}),
+            ),
+            (json!({"password": "hunter2"}), json!({})),
+        ] {
+            check(&want, &have, &[]);
+        }
+    }
+
+    #[test]
+    fn what_is_one_and_what_it_costs() {
+        use Cost::{Replace, Restart};
+        check(&json!({"cpu": 1}), &json!({"cpu": 2}), &[("cpu", Replace)]);
+        check(&json!({"policy": "Never"}), &json!({}), &[("policy", Replace)]);
+        check(
+            &json!({"command": ["a", "b"]}),
+            &json!({"command": ["b", "a"]}),
+            &[("command", Restart)],
+        );
+        check(&json!({"ports": [{"port": 1}]}), &json!({}), &[("ports[1/TCP]", Restart)]);
+        check(
+            &json!({"ports": []}),
+            &json!({"ports": [{"port": 1, "protocol": "UDP"}]}),
+            &[("ports[1/UDP]", Restart)],
+        );
+        let containers = |image: &str| json!({"containers": [{"name": "a", "image": image}]});
+        check(&containers("x"), &containers("y"), &[("containers[a].image", Restart)]);
+        // A container that comes or goes changes the CPU of the group.
+        let with_cpu = json!({"containers": [{"name": "a", "cpu": 1}]});
+        check(&with_cpu, &json!({}), &[("containers[a]", Replace)]);
+        check(&json!({"containers": []}), &with_cpu, &[("containers[a]", Replace)]);
+        check(&json!({"future": 1}), &json!({"future": 2}), &[("future", Restart)]);
+        // That a secret is there is shown, its text is not.
+        check(&json!({"password": {"file": "x"}}), &json!({}), &[("password", Restart)]);
+    }
+
+    #[test]
+    fn a_difference_shows_no_secret() {
+        let found = diff(&fields(), &json!({"password": {"file": "hunter2"}}), &json!({}));
+        assert!(!format!("{found:?} {}", found[0]).contains("hunter2"));
+    }
+
+    #[test]
+    fn one_spelling_of_a_value() {
+        let one =
+            canonical(&fields(), &json!({"ports": [{"port": 2, "protocol": "TCP"}, {"port": 1}]}));
+        let other =
+            canonical(&fields(), &json!({"ports": [{"port": 1.0}, {"port": 2}], "scheme": "http"}));
+        assert_eq!(one, other);
+        assert_ne!(one, canonical(&fields(), &json!({"ports": [{"port": 3}]})));
+    }
+}

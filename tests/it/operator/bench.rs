@@ -5,12 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use kube::api::ObjectMeta;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
 
-use aci_operator::api::{ContainerGroup, ContainerGroupSpec, Issuer, Object, annotations};
+use aci_operator::api::{ContainerGroup, ContainerGroupSpec, Issuer, Object};
 use aci_operator::core::certificate::{LeafFacts, Pair};
 use aci_operator::core::container_group::tags;
 use aci_operator::core::requests::Approval;
@@ -21,6 +19,7 @@ use aci_operator::ports::{Clock as _, Entry, ObjectKey, Phase};
 use aci_operator::reconcile::{Ctx, Outcome, pass};
 
 use super::home::Home;
+use super::manifests::{group_key, local_ca, object, sample};
 use super::world::{Arm, GROUP, World};
 
 /// Lines of history that are shown.
@@ -42,60 +41,6 @@ pub(crate) struct Bench {
     minted: u32,
     /// Processes that were killed.
     pub(crate) kills: u32,
-}
-
-/// The key of the group of most manifests here.
-pub(crate) fn group_key() -> ObjectKey {
-    ObjectKey::new("ContainerGroup", GROUP)
-}
-
-/// The key of their issuer.
-pub(crate) fn issuer_key() -> ObjectKey {
-    ObjectKey::new("Issuer", "local-ca")
-}
-
-/// The sample of the design, and then some.
-pub(crate) fn sample() -> ContainerGroup {
-    let spec = json!({
-        "resourceGroup": "mon-groupe",
-        "location": "westeurope",
-        "tags": {"team": "web"},
-        "ipAddress": {"type": "Public", "dnsNameLabel": "mon-fqdn"},
-        "containers": [
-            {
-                "name": "my-api",
-                "image": "registry/protected-api:1.0",
-                "ports": [{"port": 80}, {"port": 8080}],
-                "resources": {"requests": {"cpu": 1, "memoryInGB": 1.5}},
-                "environmentVariables": [
-                    {"name": "MODE", "value": "demo"},
-                    {"name": "DB_PASSWORD", "secureValueFrom": {"secret": {"name": "db", "key": "password"}}},
-                ],
-                "volumeMounts": [{"name": "files", "mountPath": "/files"}],
-            },
-            {
-                "name": "worker",
-                "image": "registry/worker:1.0",
-                "command": ["work", "--hard"],
-                "resources": {"requests": {"cpu": 0.5, "memoryInGB": 1}},
-            },
-        ],
-        "volumes": [
-            {"name": "files", "secret": {"token": {"secret": {"name": "db", "key": "token"}}}},
-            {"name": "cache", "emptyDir": {}},
-        ],
-        "tls": {
-            "issuerRef": {"name": "local-ca"},
-            "hosts": ["mon-dns.com"],
-            "upstream": {"port": 80},
-        },
-    });
-    ContainerGroup::new(GROUP, serde_json::from_value(spec).unwrap())
-}
-
-/// A local CA for everything.
-pub(crate) fn local_ca() -> Issuer {
-    Issuer::new("local-ca", serde_json::from_value(json!({"localCA": {}})).unwrap())
 }
 
 impl Bench {
@@ -300,7 +245,7 @@ impl Bench {
 
     /// The next pass.
     pub(crate) async fn step(&mut self) {
-        let next = self.due.iter().filter_map(|(key, (due, _))| Some((((*due)?), key.clone())));
+        let next = self.due.iter().filter_map(|(key, (due, _))| Some(((*due)?, key.clone())));
         let (at, key) = next.min().expect("something is due");
         sleep_until(at).await;
         let outcome = self.pass(&key).await;
@@ -308,27 +253,22 @@ impl Bench {
             self.kills += 1;
             return self.restart();
         }
-        match outcome {
-            Ok(outcome) => {
-                if outcome.gone {
-                    self.due.remove(&key);
-                } else {
-                    let due = match outcome.wake {
-                        Wake::After(wait) => {
-                            Some(Instant::now() + wait.max(Duration::from_millis(1)))
-                        }
-                        Wake::OnChange => None,
-                    };
-                    self.due.insert(key.clone(), (due, outcome.health));
-                }
-                if outcome.changed && key.kind == "Issuer" {
-                    self.wake_groups();
-                }
-            }
-            Err(_) => {
-                let due = Some(Instant::now() + Duration::from_secs(1));
-                self.due.insert(key, (due, Health::Reconciling));
-            }
+        let Ok(outcome) = outcome else {
+            let due = Some(Instant::now() + Duration::from_secs(1));
+            self.due.insert(key, (due, Health::Reconciling));
+            return;
+        };
+        let due = match outcome.wake {
+            Wake::After(wait) => Some(Instant::now() + wait.max(Duration::from_millis(1))),
+            Wake::OnChange => None,
+        };
+        if outcome.gone {
+            self.due.remove(&key);
+        } else {
+            self.due.insert(key.clone(), (due, outcome.health));
+        }
+        if outcome.changed && key.kind == "Issuer" {
+            self.wake_groups();
         }
     }
 
@@ -419,33 +359,6 @@ impl Bench {
     /// When the group's containers were started.
     pub(crate) fn started(&self) -> Option<DateTime<Utc>> {
         self.world.state().engine.runs().next().and_then(super::engine::Run::sidecar_start)
-    }
-}
-
-/// The object of an entry, as a source says it.
-pub(crate) fn object(entry: &Entry) -> Object {
-    let mut manifest = entry.manifest.clone();
-    let meta = ObjectMeta {
-        name: Some(entry.key.name.clone()),
-        uid: Some(entry.uid.clone()),
-        generation: Some(entry.generation),
-        deletion_timestamp: entry.deletion.map(|at| Time(at.to_rfc3339().parse().unwrap())),
-        annotations: Some(
-            [
-                entry.orphaned.then(|| (annotations::ORPHANED.to_owned(), "true".to_owned())),
-                entry.invalid.clone().map(|why| (annotations::INVALID.to_owned(), why)),
-            ]
-            .into_iter()
-            .flatten()
-            .collect(),
-        ),
-        ..ObjectMeta::default()
-    };
-    manifest["metadata"] = serde_json::to_value(meta).unwrap();
-    if entry.key.kind == "Issuer" {
-        Object::Issuer(Box::new(serde_json::from_value(manifest).unwrap()))
-    } else {
-        Object::ContainerGroup(Box::new(serde_json::from_value(manifest).unwrap()))
     }
 }
 

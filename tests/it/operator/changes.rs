@@ -9,7 +9,7 @@ use aci_operator::core::container_group::tags;
 use aci_operator::ports::Clock as _;
 use serde_json::{Value, json};
 
-use super::bench::{Bench, group_key};
+use super::bench::Bench;
 use super::world::GROUP;
 
 type Edit = fn(&mut ContainerGroupSpec);
@@ -166,7 +166,9 @@ async fn the_policy_hot_restarts_nothing_unasked() {
 #[tokio::test(start_paused = true)]
 async fn a_container_that_comes_is_a_replacement() {
     let mut bench = Bench::made_with(|spec| drop(spec.containers.pop())).await;
-    bench.edit(|spec| spec.containers.push(super::bench::sample().spec.containers.pop().unwrap()));
+    bench.edit(|spec| {
+        spec.containers.push(super::manifests::sample().spec.containers.pop().unwrap())
+    });
     bench.settle().await;
     bench.assert_condition("Stalled", "True ApprovalRequired");
     bench.wrote(&[]);
@@ -187,8 +189,8 @@ fn of_an_older_release(body: &mut Value) {
 async fn a_new_release_restarts_nobody() {
     let mut bench = Bench::empty();
     *bench.world.rewrite.lock().unwrap() = Some(of_an_older_release);
-    bench.apply_issuer(super::bench::local_ca());
-    bench.apply(super::bench::sample());
+    bench.apply_issuer(super::manifests::local_ca());
+    bench.apply(super::manifests::sample());
     bench.settle().await;
     bench.forget_writes();
 
@@ -293,10 +295,8 @@ async fn a_put_carries_the_present_leaf_and_names_it() {
     let baked = bench.tag(tags::LEAF).unwrap();
     assert!(baked.starts_with(&bench.leaf().serial));
     // The volume alone is never a difference.
-    let now = bench.world.now();
     bench.forget_writes();
-    bench.home.ask(&group_key(), |requests| requests.renew = Some(now));
-    bench.wake();
+    bench.renew().await;
     bench.settle().await;
     bench.live_on(Duration::from_hours(2)).await;
     bench.wrote(&["StoreLeaf", "SwapLeaf"]);

@@ -6,7 +6,8 @@ use aci_operator::core::container_group::tags;
 use aci_operator::emulator::faults::Operation;
 use serde_json::{Value, json};
 
-use super::bench::{Bench, local_ca, sample};
+use super::bench::Bench;
+use super::manifests::{local_ca, sample};
 use super::world::{GROUP, RESOURCE_GROUP};
 
 fn image(body: &mut Value) -> &mut Value {

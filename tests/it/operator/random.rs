@@ -11,8 +11,9 @@ use aci_operator::emulator::model::Accident;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::bench::{Bench, group_key, local_ca, sample};
+use super::bench::Bench;
 use super::gate::Moment;
+use super::manifests::{group_key, local_ca, sample};
 use super::world::{GROUP, RESOURCE_GROUP};
 
 /// Something that happens.
@@ -198,7 +199,7 @@ async fn converges(policy: UpdatePolicy, happenings: Vec<(Happening, u64)>) {
 
 fn seeds() -> u32 {
     let asked = std::env::var("ACI_OPERATOR_TEST_SEEDS").ok();
-    asked.and_then(|text| text.parse().ok()).unwrap_or(48)
+    asked.and_then(|text| text.parse().ok()).unwrap_or(12)
 }
 
 proptest! {

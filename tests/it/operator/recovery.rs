@@ -8,7 +8,8 @@ use aci_operator::emulator::model::Accident;
 use aci_operator::ports::Clock as _;
 use serde_json::json;
 
-use super::bench::{Bench, sample};
+use super::bench::Bench;
+use super::manifests::sample;
 use super::world::{GROUP, RESOURCE_GROUP, address};
 
 async fn happens(bench: &mut Bench, accident: Accident) {
@@ -160,7 +161,7 @@ async fn a_finished_job_is_made_anew_for_an_edit() {
 async fn a_start_that_fails_is_tried_again_with_back_off_and_then_stalls() {
     let mut bench = Bench::empty();
     bench.world.state().engine.no_images = true;
-    bench.apply_issuer(super::bench::local_ca());
+    bench.apply_issuer(super::manifests::local_ca());
     bench.apply(sample());
     bench.live_on(Duration::from_hours(5)).await;
     bench.assert_condition("Stalled", "True ProvisioningFailed");

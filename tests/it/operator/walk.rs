@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use aci_operator::core::certificate::LeafFacts;
 
-use super::bench::{Bench, group_key, issuer_key, local_ca, sample};
+use super::bench::Bench;
+use super::manifests::{group_key, issuer_key, local_ca, sample};
 use super::world::{GROUP, RESOURCE_GROUP, address};
 
 #[tokio::test(start_paused = true)]
