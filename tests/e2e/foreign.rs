@@ -18,7 +18,7 @@ async fn an_edit_that_drops_our_tags_is_repaired_by_one_put() {
     // What `az container create --file` sends: the whole body, and no tag of ours.
     let manifests = home.manifests().display().to_string();
     let file = home.ok(&["render", "-f", &manifests, "--show-secrets"]).await;
-    let mut body: Value = serde_json::from_str(&file).unwrap();
+    let mut body: Value = serde_saphyr::from_str(&file).unwrap();
     body["tags"] = json!({});
     let message = &mut body["properties"]["containers"][0]["properties"]["environmentVariables"][0];
     assert_eq!(message["value"], "1.0");
