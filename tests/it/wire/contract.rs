@@ -44,7 +44,10 @@ fn exit_codes_tell_what_a_manifest_is_worth() {
     let broken = text(&world.dir.path().join("broken.yaml"));
     fs::write(&broken, group("app", "1").replace("ipAddress", "ipAdress")).unwrap();
     let said = world.run(&["validate", "-f", &broken]).complaint(1);
-    assert!(said.contains("broken.yaml:7:3") && said.contains("did you mean `ipAddress`"), "{said}");
+    assert!(
+        said.contains("broken.yaml:7:3") && said.contains("did you mean `ipAddress`"),
+        "{said}"
+    );
     world.run(&["diff", "-f", &broken]).with(2);
     world.run(&["apply", "-f", &broken]).with(1);
     world.run(&["validate", "-f", "/no/such/file"]).with(1);

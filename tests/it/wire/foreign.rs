@@ -38,10 +38,11 @@ impl HttpClient for Transport {
         }
         let answer = builder.send().await.map_err(failed)?;
         let status = StatusCode::try_from(answer.status().as_u16()).unwrap();
-        let header = |(name, value): (&reqwest::header::HeaderName, &reqwest::header::HeaderValue)| {
-            let value = HeaderValue::from(value.to_str().unwrap().to_owned());
-            (HeaderName::from(name.as_str().to_owned()), value)
-        };
+        let header =
+            |(name, value): (&reqwest::header::HeaderName, &reqwest::header::HeaderValue)| {
+                let value = HeaderValue::from(value.to_str().unwrap().to_owned());
+                (HeaderName::from(name.as_str().to_owned()), value)
+            };
         let headers: HashMap<_, _> = answer.headers().iter().map(header).collect();
         let body = answer.bytes().await.map_err(failed)?;
         Ok(Response::new(status, Headers::from(headers), Box::pin(BytesStream::new(body))))
@@ -92,7 +93,8 @@ async fn the_generated_rust_client_makes_shows_lists_and_deletes() {
     let token = token(&http, &variables).await;
     let (subscription, arm) =
         (&variables["AZURE_SUBSCRIPTION_ID"], &variables["ACI_OPERATOR_RESOURCE_MANAGER_URL"]);
-    let url = format!("{arm}/subscriptions/{subscription}/resourcegroups/rg?api-version=2021-04-01");
+    let url =
+        format!("{arm}/subscriptions/{subscription}/resourcegroups/rg?api-version=2021-04-01");
     let made = http.put(url).bearer_auth(&token).header("content-type", "application/json");
     let made = made.body(json!({"location": "westeurope"}).to_string()).send().await.unwrap();
     assert_eq!(made.status(), 201);

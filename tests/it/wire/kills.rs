@@ -53,7 +53,10 @@ fn a_killed_daemon_writes_no_change_twice() {
     let status = world.run(&["local", "status", "-o", "json"]).done();
     let status: serde_json::Value = serde_json::from_str(&status).unwrap();
     assert_eq!(status["groups"], serde_json::json!(["rg/app"]));
-    println!("measured: {kills} SIGKILLs of a real daemon, {kills} changes, {} PUTs", world.count("put"));
+    println!(
+        "measured: {kills} SIGKILLs of a real daemon, {kills} changes, {} PUTs",
+        world.count("put")
+    );
 }
 
 #[test]
@@ -62,7 +65,8 @@ fn a_kill_during_a_renewal_loses_no_key() {
     world.secret("db", "password", "kept-over-kills");
     world.write("tls.yaml", TLS);
     world.start(&[]);
-    let known = |object: &serde_json::Value| object["status"]["certificate"]["serialNumber"].is_string();
+    let known =
+        |object: &serde_json::Value| object["status"]["certificate"]["serialNumber"].is_string();
     world.until("tls", "certified", |object| known(object) && object["status"]["ip"].is_string());
     let root = world.run(&["ca", "export", "local-ca"]).done();
     for _ in 0..number("ACI_OPERATOR_TEST_KILLS", 5).min(20) {

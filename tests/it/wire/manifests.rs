@@ -83,8 +83,8 @@ fn a_broken_file_keeps_its_objects_at_their_last_good_version() {
     for (broken, place) in cases {
         // In place, as a copy that is not done yet.
         fs::write(world.file("app.yaml"), broken).unwrap();
-        let object = world
-            .until("app", "invalid", |object| condition(object, "Stalled").1 == "Invalid");
+        let object =
+            world.until("app", "invalid", |object| condition(object, "Stalled").1 == "Invalid");
         let message = condition(&object, "Stalled").2;
         assert!(message.contains(place), "{message}");
         assert!(is_ready(&world.object("other").unwrap()));

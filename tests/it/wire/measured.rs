@@ -69,6 +69,9 @@ fn from_the_start_to_the_first_pass() {
         times.push(millis(started, stamp(&first)));
         world.kill();
     }
-    println!("measured: daemon start to the first GET of its first pass, 10 starts: {}", spread(times));
+    println!(
+        "measured: daemon start to the first GET of its first pass, 10 starts: {}",
+        spread(times)
+    );
     assert_eq!(world.writes(), (1, 0, 0));
 }
