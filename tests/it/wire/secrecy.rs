@@ -4,22 +4,24 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
-use super::{TLS, World, group};
+use super::{TLS, World, group, measured, pause};
 
 /// Not of base64's, hex' or JSON's alphabets alone, so that each spelling differs.
 const PASSWORD: &str = "pa\"ss\\wört-7f3e91-of-the-wire";
 
 /// The spellings of a secret that are searched for.
 fn spellings(secret: &[u8]) -> Vec<String> {
+    let hex = secret.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
     let mut all = vec![
         STANDARD.encode(secret),
         URL_SAFE_NO_PAD.encode(secret),
-        secret.iter().map(|byte| format!("{byte:02x}")).collect(),
-        secret.iter().map(|byte| format!("{byte:02X}")).collect(),
+        hex.to_uppercase(),
+        hex,
         format!("{secret:?}"),
     ];
     if let Ok(text) = std::str::from_utf8(secret) {
@@ -129,7 +131,7 @@ fn no_secret_is_told_anywhere() {
         let words: Vec<_> = ["local", "fault"].into_iter().chain(fault.split(' ')).collect();
         ask(&world, &words);
         world.run(&["renew", "tls", "--no-wait"]).done();
-        std::thread::sleep(std::time::Duration::from_millis(500));
+        pause(Duration::from_millis(500));
     }
     world.write("broken.yaml", &group("app", "1").replace("spec:", "spec: {password: hunter2"));
     for arguments in [
@@ -188,10 +190,8 @@ fn no_secret_is_told_anywhere() {
         }
         searched += text.len();
     }
-    println!(
-        "measured: {} secrets, none found in {searched} bytes of logs, answers and files",
-        secrets.len()
-    );
+    let used = secrets.len();
+    measured(&format!("{used} secrets, none in {searched} bytes of logs, answers and files"));
 }
 
 fn metrics(world: &World) -> String {
