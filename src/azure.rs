@@ -50,7 +50,7 @@ impl Azure {
         credential: Arc<dyn TokenCredential>,
         observer: Observer,
     ) -> Result<Self, Error> {
-        let tls = tls::client_config(&cloud.extra_ca_pem)?;
+        let tls = tls::client_config(&cloud.ca_pem)?;
         Ok(Self {
             arm: Arc::new(arm::Arm::new(cloud, &tls, credential, observer)?),
             dialer: exec::Dialer::new(tls, cloud.exec_domains.clone()),

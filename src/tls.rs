@@ -23,24 +23,28 @@ pub fn install_provider() {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
 }
 
-/// A client that trusts the system's roots (or `SSL_CERT_FILE`, `SSL_CERT_DIR`) and the
-/// certificates of `extra_pem` besides.
-pub fn client_config(extra_pem: &[u8]) -> Result<Arc<ClientConfig>, Error> {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    trusting(roots, extra_pem)
+/// A client that trusts the certificates of `pem` and no others, or, where it is empty, the system's
+/// roots (or those of `SSL_CERT_FILE`, `SSL_CERT_DIR`).
+pub fn client_config(pem: &[u8]) -> Result<Arc<ClientConfig>, Error> {
+    if pem.is_empty() {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        return Ok(trusting(roots));
+    }
+    client_config_only(pem)
 }
 
-/// A client that trusts the certificates of `pem` and nothing else.
+/// A client that trusts the certificates of `pem` and nothing else, even where there are none.
 pub fn client_config_only(pem: &[u8]) -> Result<Arc<ClientConfig>, Error> {
-    trusting(RootCertStore::empty(), pem)
-}
-
-fn trusting(mut roots: RootCertStore, pem: &[u8]) -> Result<Arc<ClientConfig>, Error> {
+    let mut roots = RootCertStore::empty();
     for certificate in certificates(pem)? {
         roots.add(certificate)?;
     }
-    Ok(Arc::new(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth()))
+    Ok(trusting(roots))
+}
+
+fn trusting(roots: RootCertStore) -> Arc<ClientConfig> {
+    Arc::new(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth())
 }
 
 /// A server that presents `chain_pem` (leaf first) with the private key `key_pem`.

@@ -18,8 +18,8 @@ pub struct Cloud {
     pub authority_host: Url,
     /// Domains of exec's second address; see [`Cloud::public`].
     pub exec_domains: Vec<String>,
-    /// Certificates that are trusted besides the system's roots.
-    pub extra_ca_pem: Vec<u8>,
+    /// Certificates that are trusted, and no others; empty: the system's roots.
+    pub ca_pem: Vec<u8>,
     /// Request limits that this client keeps by itself.
     pub(super) limits: Limits,
 }
@@ -70,7 +70,7 @@ impl Cloud {
         resource_manager: Url,
         audience: impl Into<String>,
         authority_host: Url,
-        extra_ca_pem: Vec<u8>,
+        ca_pem: Vec<u8>,
     ) -> Self {
         Self {
             name: "custom".to_owned(),
@@ -78,7 +78,7 @@ impl Cloud {
             exec_domains: resource_manager.host_str().map(str::to_owned).into_iter().collect(),
             resource_manager,
             authority_host,
-            extra_ca_pem,
+            ca_pem,
             limits: Limits::none(),
         }
     }
@@ -91,7 +91,7 @@ impl Cloud {
             audience: arm.to_owned(),
             authority_host: url(authority)?,
             exec_domains: vec![exec.to_owned()],
-            extra_ca_pem: Vec::new(),
+            ca_pem: Vec::new(),
             limits: Limits::published(),
         })
     }

@@ -200,7 +200,7 @@ fn options(cloud: &Cloud, environment: &Environment) -> Result<ClientOptions, Er
     };
     let mut configuration = CustomConfiguration::default();
     configuration.authority_host = arm::https(&authority)?.to_string();
-    let client = arm::http_client(&*tls::client_config(&cloud.extra_ca_pem)?)?;
+    let client = arm::http_client(&*tls::client_config(&cloud.ca_pem)?)?;
     Ok(ClientOptions { cloud: Some(Arc::new(configuration.into())), ..arm::options(client) })
 }
 

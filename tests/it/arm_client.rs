@@ -101,7 +101,7 @@ async fn an_endpoint_without_tls_gets_no_client() {
 async fn a_server_of_another_ca_gets_no_token() {
     let server = Server::https(|_, _| answer(200, &group("g")));
     let mut cloud = cloud(&server);
-    cloud.extra_ca_pem = Vec::new();
+    cloud.ca_pem = Vec::new();
     let fault = client_of(&cloud).0.get(&id("g")).await.unwrap_err();
     assert!(matches!(fault, Fault::Unreachable { service: "ARM", .. }), "{fault}");
     assert!(server.seen().is_empty());
@@ -215,7 +215,7 @@ async fn no_link_leads_away_with_our_token() {
         let server =
             Server::https(move |_, _| answer(200, &json!({"value": [], "nextLink": link})));
         let mut cloud = cloud(&server);
-        cloud.extra_ca_pem.extend(&elsewhere.ca_pem);
+        cloud.ca_pem.extend(&elsewhere.ca_pem);
         let scope = Scope::ResourceGroup { subscription: "sub".to_owned(), name: "rg".to_owned() };
         let fault = client_of(&cloud).0.list(&scope).await.unwrap_err();
         assert!(matches!(fault, Fault::Refused { ref code, .. } if code == "UntrustedAnswer"));
@@ -225,7 +225,7 @@ async fn no_link_leads_away_with_our_token() {
         with_headers(307, &[("location", &location)], String::new())
     });
     let mut cloud = cloud(&server);
-    cloud.extra_ca_pem.extend(&elsewhere.ca_pem);
+    cloud.ca_pem.extend(&elsewhere.ca_pem);
     client_of(&cloud).0.get(&id("g")).await.unwrap_err();
     assert!(elsewhere.seen().is_empty());
 }

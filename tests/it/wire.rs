@@ -192,7 +192,7 @@ impl World {
                 self.run(&["events"]).out,
                 fs::read_to_string(self.log()).unwrap_or_default(),
             );
-            std::thread::sleep(Duration::from_millis(20));
+            pause(Duration::from_millis(20));
         }
     }
 
@@ -330,6 +330,17 @@ fn number(variable: &str, default: usize) -> usize {
 #[expect(clippy::disallowed_methods, reason = "the clock that both processes' stamps are of")]
 fn now() -> DateTime<Utc> {
     Utc::now()
+}
+
+#[expect(clippy::disallowed_methods, reason = "these tests wait for processes, not for tasks")]
+fn pause(time: Duration) {
+    std::thread::sleep(time);
+}
+
+/// Tells a figure; `cargo test -- --nocapture` shows it.
+#[expect(clippy::print_stdout, reason = "the figures are read by people")]
+fn measured(figure: &str) {
+    println!("measured: {figure}");
 }
 
 fn text(path: &Path) -> String {

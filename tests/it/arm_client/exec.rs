@@ -32,7 +32,7 @@ fn arm(uri: String) -> Server {
 
 async fn open(sessions: &Server, arm: &Server) -> Result<Box<dyn ExecSession>, Fault> {
     let mut cloud = cloud(arm);
-    cloud.extra_ca_pem.extend(&sessions.ca_pem);
+    cloud.ca_pem.extend(&sessions.ca_pem);
     client_of(&cloud).0.exec(&id("g"), "side", "/bin/sh", SIZE).await
 }
 

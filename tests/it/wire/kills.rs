@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use aci_operator::ports::{OsRandom, Random as _};
 
-use super::{TLS, World, group, is_ready, number};
+use super::{TLS, World, group, is_ready, measured, number, pause};
 
 /// A moment within the first second, in which all the work of a small change is done.
 fn moment() -> Duration {
@@ -37,15 +37,16 @@ fn a_killed_daemon_writes_no_change_twice() {
     let mut moments = Vec::new();
     for change in 0..kills {
         // The first is the making of the group, the others are edits.
-        world.write("app.yaml", &group("app", &change.to_string()));
+        let wanted = change.to_string();
+        world.write("app.yaml", &group("app", &wanted));
         world.start(&[]);
         moments.push(moment());
-        std::thread::sleep(moments[change]);
+        pause(moments[change]);
         world.kill();
         world.start(&[]);
         world.until("app", "ready with this change", |object| {
             let value = &object["spec"]["containers"][0]["environmentVariables"][0]["value"];
-            is_ready(object) && *value == change.to_string()
+            is_ready(object) && *value == wanted
         });
         world.kill();
         assert_eq!(world.writes(), (change + 1, 0, 0), "killed at {moments:?}");
@@ -53,10 +54,8 @@ fn a_killed_daemon_writes_no_change_twice() {
     let status = world.run(&["local", "status", "-o", "json"]).done();
     let status: serde_json::Value = serde_json::from_str(&status).unwrap();
     assert_eq!(status["groups"], serde_json::json!(["rg/app"]));
-    println!(
-        "measured: {kills} SIGKILLs of a real daemon, {kills} changes, {} PUTs",
-        world.count("put")
-    );
+    let puts = world.count("put");
+    measured(&format!("{kills} SIGKILLs of a real daemon, {kills} changes, {puts} PUTs"));
 }
 
 #[test]
@@ -72,7 +71,7 @@ fn a_kill_during_a_renewal_loses_no_key() {
     for _ in 0..number("ACI_OPERATOR_TEST_KILLS", 5).min(20) {
         let old = world.object("tls").unwrap()["status"]["certificate"]["serialNumber"].clone();
         world.run(&["renew", "tls", "--no-wait"]).done();
-        std::thread::sleep(moment() / 10);
+        pause(moment() / 10);
         world.kill();
         world.start(&[]);
         world.until("tls", "renewed", |object| {

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::{World, group, is_ready, now, number};
+use super::{World, group, is_ready, measured, now, number};
 
 /// So many groups take turns: one is edited while the others are still being provisioned.
 const GROUPS: usize = 6;
@@ -52,7 +52,8 @@ fn from_an_edit_to_the_wire() {
         times.push(millis(written, stamp(&put)));
     }
     assert_eq!(world.count("put"), made + edits);
-    println!("measured: manifest edit to PUT at the listener, {edits} edits: {}", spread(times));
+    let times = spread(times);
+    measured(&format!("manifest edit to PUT at the listener, {edits} edits: {times}"));
 }
 
 #[test]
@@ -69,9 +70,7 @@ fn from_the_start_to_the_first_pass() {
         times.push(millis(started, stamp(&first)));
         world.kill();
     }
-    println!(
-        "measured: daemon start to the first GET of its first pass, 10 starts: {}",
-        spread(times)
-    );
+    let times = spread(times);
+    measured(&format!("daemon start to the first GET of its first pass, 10 starts: {times}"));
     assert_eq!(world.writes(), (1, 0, 0));
 }
