@@ -178,14 +178,17 @@ impl Watching {
         let extent = Extent::Whole(self.directory.options);
         let merged = self.directory.round(&snapshot, extent, &self.absences).await?;
         let unreadable = |snapshot: &Snapshot| !snapshot.unreadable.is_empty();
-        if unreadable(&snapshot) || self.last.as_ref().is_some_and(unreadable) {
-            // A directory that was away is another one when it comes back.
+        let renewed = unreadable(&snapshot) || self.last.as_ref().is_some_and(unreadable);
+        if renewed {
+            // A directory that was away is another one when it comes back. What was written between
+            // the look and the new watch is seen by the next look, which is soon.
             self.watch.renew(&self.directory.paths);
         }
         self.last = Some(snapshot);
         self.absences = merged.absences;
         let deleting = merged.entries.iter().any(|entry| entry.deletion.is_some());
-        let pause = if deleting || !self.absences.is_empty() { SOON } else { RESCAN };
+        let soon = deleting || renewed || !self.absences.is_empty();
+        let pause = if soon { SOON } else { RESCAN };
         self.next = Some(self.doubt.unwrap_or_else(|| Instant::now() + pause));
         Ok(self.say(merged.entries))
     }

@@ -184,6 +184,8 @@ impl<'a> Pass<'a> {
         Self { desired, observed, now, memory, conditions: Vec::new(), made: observed.made }
     }
 
+    /// Says how a condition is. The first stage that speaks of it has the word: a later one knows only
+    /// its own part.
     fn assert(
         &mut self,
         kind: ConditionType,
@@ -191,7 +193,9 @@ impl<'a> Pass<'a> {
         reason: Reason,
         message: impl Into<String>,
     ) {
-        self.conditions.push(Assertion::new(kind, status, reason, message));
+        if self.conditions.iter().all(|condition| condition.kind != kind) {
+            self.conditions.push(Assertion::new(kind, status, reason, message));
+        }
     }
 
     /// The group, in the stages after [`Pass::create`].
