@@ -65,7 +65,7 @@ Environment:
 #[command(
     name = "aci-operator",
     version,
-    after_help = "Start here: aci-operator local up && aci-operator run -f manifests/samples",
+    after_help = "Start here: scripts/quickstart, or aci-operator local up && aci-operator validate -f DIR",
     after_long_help = EXIT_CODES,
     disable_help_subcommand = true,
     max_term_width = 100

@@ -1,6 +1,6 @@
 //! Where manifests come from.
 //!
-//! [`scan`] reads what is there, [`merge`] says what follows from it for the objects that the ledger
+//! [`mod@scan`] reads what is there, [`merge`](mod@merge) says what follows from it for the objects that the ledger
 //! knows, and [`directory`] does both whenever something changes.
 
 pub mod directory;

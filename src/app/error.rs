@@ -54,6 +54,14 @@ pub enum Error {
     /// A group without TLS.
     #[error("{0} has no `spec.tls`, so it has no certificate")]
     NoCertificate(ObjectKey),
+    /// `renew` of a certificate that is not ours to renew.
+    #[error("{key} serves the certificate of the secret `{secret}`")]
+    Provided {
+        /// The object.
+        key: ObjectKey,
+        /// The secret.
+        secret: String,
+    },
     /// Several issuers, and none is named.
     #[error("there are the issuers {}", .0.join(", "))]
     WhichIssuer(Vec<String>),
@@ -159,6 +167,9 @@ impl Error {
                                 as Azure does, but runs no container"
                     .to_owned()
             }
+            Self::Provided { secret, .. } => format!(
+                "set the new one: `aci-operator secret set {secret} tls.key` and `… tls.crt`"
+            ),
             Self::Listen { .. } => "give another address with --listen".to_owned(),
             Self::Fault(fault) => return remedy(fault),
             Self::NotForKind { .. }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::{App, Result, wire};
+use super::{App, Error, Result, wire};
 use crate::api::Object;
 use crate::core::Cost;
 use crate::core::container_group::{Body, GroupId};
@@ -93,6 +93,10 @@ impl App {
     pub fn read(&self, paths: &[PathBuf]) -> Result<Manifests> {
         let mut manifests = wire::read_manifests(paths)?;
         manifests.problems.extend(doubles(&manifests.objects));
+        if manifests.objects.is_empty() && manifests.problems.is_empty() {
+            let none = |path: &PathBuf| format!("{}: no manifest found", path.display());
+            manifests.problems.extend(paths.iter().map(none));
+        }
         Ok(manifests)
     }
 
@@ -102,10 +106,17 @@ impl App {
         let operator = wire::Operator::new(self, &home).await?;
         let mut differences = Vec::new();
         for manifest in &manifests.objects {
+            let known = home.ledger.entry(&manifest.key()).await?;
             let difference = match &manifest.object {
-                Object::ContainerGroup(_) => group(operator.preview(&manifest.object).await?),
+                Object::ContainerGroup(_) => {
+                    match (operator.preview(&manifest.object).await, known) {
+                        (Ok(preview), _) => group(preview),
+                        // What it names comes with it: an issuer of the same file, a secret to be set.
+                        (Err(Error::Preview(_)), None) => Difference::New,
+                        (Err(problem), _) => return Err(problem),
+                    }
+                }
                 Object::Issuer(issuer) => {
-                    let known = home.ledger.entry(&manifest.key()).await?;
                     let spec = serde_json::to_value(&issuer.spec).unwrap_or_default();
                     match known {
                         None => Difference::New,

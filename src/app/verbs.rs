@@ -49,6 +49,9 @@ impl App {
         let home = self.home().await?;
         let before = self.item(&home, key).await?;
         check(&before, verb)?;
+        if verb == Verb::Renew {
+            refuse_provided(&home, &before).await?;
+        }
         let requests = self.requested(&home, &before, verb).await?;
         home.requests.set_requests(key, &requests).await?;
         let held = home.is_held()?;
@@ -92,6 +95,21 @@ impl App {
         let mut entries = home.ledger.entries().await?;
         entries.retain(|entry| entry.key == *key || entry.key.kind == Kind::Issuer.as_str());
         Ok(entries)
+    }
+}
+
+/// A chain that the user provides is renewed by providing another.
+async fn refuse_provided(home: &Home, item: &Item) -> Result<()> {
+    let issuer = item.entry.manifest["spec"]["tls"]["issuerRef"]["name"].as_str();
+    let issuer = ObjectKey::new(Kind::Issuer.as_str(), issuer.unwrap_or_default());
+    let issuer = home.ledger.entry(&issuer).await?;
+    let secret = issuer.and_then(|issuer| {
+        let secret = &issuer.manifest["spec"]["provided"]["secretRef"]["name"];
+        secret.as_str().map(str::to_owned)
+    });
+    match secret {
+        Some(secret) => Err(Error::Provided { key: item.entry.key.clone(), secret }),
+        None => Ok(()),
     }
 }
 

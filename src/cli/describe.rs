@@ -135,6 +135,7 @@ fn facts(item: &Item, now: DateTime<Utc>) -> String {
         ("FQDN", facts.fqdn.clone()),
         ("Certificate", facts.serial.clone()),
         ("Served", facts.served_serial.clone()),
+        ("On the volume", baked(status)),
         ("Expires", time(facts.expires)),
         ("Renews", time(facts.renews)),
         ("Facts read", time(facts.observed_at)),
@@ -144,6 +145,15 @@ fn facts(item: &Item, now: DateTime<Utc>) -> String {
         Some(format!("{:<16}{}\n", format!("{name}:"), plain(&value)))
     };
     fields.into_iter().filter_map(known).collect()
+}
+
+/// The leaf that serves after the containers are made anew, where it is an older one.
+fn baked(status: &Value) -> Option<String> {
+    let baked = &status["bakedCertificate"];
+    let (serial, end) = (baked["serialNumber"].as_str()?, baked["notAfter"].as_str()?);
+    (baked["stale"] == true).then(|| {
+        format!("{serial}, until {end}: an older one, served after a start until it is swapped")
+    })
 }
 
 fn containers(screen: Screen, status: &Value) -> String {

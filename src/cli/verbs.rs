@@ -155,9 +155,14 @@ impl Session {
 }
 
 fn done(verb: Verb, key: &ObjectKey, items: &[Item]) -> String {
-    let serial = items.first().and_then(|item| item.facts.serial.as_deref());
+    let facts = items.first().map(|item| &item.facts);
+    let serial = facts.and_then(|facts| facts.serial.as_deref());
+    let seen = facts.is_some_and(|facts| facts.served_serial == facts.serial);
     let word = match (verb, serial) {
-        (Verb::Renew, Some(serial)) => format!("serves the new certificate {serial}"),
+        (Verb::Renew, Some(serial)) if seen => format!("serves the new certificate {serial}"),
+        (Verb::Renew, Some(serial)) => {
+            format!("has the new certificate {serial}; no handshake is possible from here")
+        }
         (Verb::Renew, None) => "renewed".to_owned(),
         (Verb::Suspend, _) => "suspended".to_owned(),
         (Verb::Resume, _) => "resumed".to_owned(),
