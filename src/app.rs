@@ -1,6 +1,6 @@
 //! Composition root: adapters, sources, servers, shutdown.
 //!
-//! Functions here do and return values; what is printed is [`crate::cli`]'s business. [`wire`] is the
+//! Functions here do and return values; what is printed is [`crate::cli`]'s business. `wire` is the
 //! one file that makes things of other rooms.
 
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! What the operator remembers: ledger, status, secrets, requests, events.
 //!
-//! A home is a set of named blobs. What they mean is here; where they lie is behind [`Blobs`]: files
-//! of a directory ([`files`]).
+//! A home is a set of named blobs. What they mean is here; where they lie is behind `Blobs`: files
+//! of a directory (`files`).
 //!
 //! | blob | content |
 //! |---|---|
@@ -9,7 +9,7 @@
 //! | `heartbeat` | when the daemon was last alive |
 //! | `problems` | problems of the sources that belong to no object |
 //! | `digest-key` | key of the digests in ARM tags |
-//! | `ledger/KIND/NAME` | an [`Entry`] |
+//! | `ledger/KIND/NAME` | an [`Entry`](crate::ports::Entry) |
 //! | `memory/KIND/NAME`, `status/KIND/NAME`, `events/KIND/NAME` | what passes leave and tell |
 //! | `requests/KIND/NAME` | [`crate::ports::Requests`] |
 //! | `pairs/KIND/NAME` | chain, key and generation: one blob, so never half written |
