@@ -184,8 +184,8 @@ impl<'a> Pass<'a> {
         Self { desired, observed, now, memory, conditions: Vec::new(), made: observed.made }
     }
 
-    /// Says how a condition is. The first stage that speaks of it has the word: a later one knows only
-    /// its own part.
+    /// Says how a condition is. What an earlier stage found to hold, a later one does not deny: it
+    /// knows only its own part.
     fn assert(
         &mut self,
         kind: ConditionType,
@@ -193,8 +193,10 @@ impl<'a> Pass<'a> {
         reason: Reason,
         message: impl Into<String>,
     ) {
-        if self.conditions.iter().all(|condition| condition.kind != kind) {
-            self.conditions.push(Assertion::new(kind, status, reason, message));
+        let assertion = Assertion::new(kind, status, reason, message);
+        let holds = |said: &Assertion| said.kind == kind && said.status == Truth::True;
+        if assertion.status == Truth::True || !self.conditions.iter().any(holds) {
+            self.conditions.push(assertion);
         }
     }
 

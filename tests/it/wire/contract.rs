@@ -50,7 +50,7 @@ fn exit_codes_tell_what_a_manifest_is_worth() {
     );
     world.run(&["diff", "-f", &broken]).with(2);
     world.run(&["apply", "-f", &broken]).with(1);
-    world.run(&["validate", "-f", "/no/such/file"]).with(1);
+    world.run(&["validate", "-f", "/no/such/file"]).with(2);
     world.run(&["validate"]).with(2);
     world.run(&["get", "pods"]).with(2);
 
