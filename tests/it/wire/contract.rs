@@ -137,7 +137,7 @@ fn what_is_known_is_printed_in_every_shape() {
     assert!(!root.contains("PRIVATE"), "{root}");
 
     let rendered = world.run(&["render", "-f", &text(&world.file("tls.yaml"))]).done();
-    let rendered: Value = serde_json::from_str(&rendered).unwrap();
+    let rendered: Value = serde_saphyr::from_str(&rendered).unwrap();
     for field in ["name", "location", "properties", "tags", "type", "apiVersion"] {
         assert!(!rendered[field].is_null() || field == "tags", "{field}: {rendered:#}");
     }
