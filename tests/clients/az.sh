@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Azure CLI against a local Azure of its own, with the tutorial's own YAML.
-# Containers really run, from the sample images; ENGINE=none tries all but exec and HTTPS.
+# Containers really run, from the sample images; ACI_OPERATOR_ENGINE=none tries all but exec and HTTPS.
 set -euo pipefail
 
 # shellcheck source=scripts/lib/common.sh
@@ -9,7 +9,7 @@ set -euo pipefail
 . "$ROOT/scripts/lib/local.sh"
 
 here=$ROOT/tests/clients
-engine=${ENGINE:-docker}
+engine=${ACI_OPERATOR_ENGINE:-docker}
 export SIDECAR_IMAGE=localhost/aci-operator/sidecar:local
 export APP_IMAGE=localhost/aci-operator/sample-api:local
 group=az-clients-$$
