@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use chrono::DateTime;
+
 use super::apply::{Done, Ended, Passes, Watcher};
 use super::view::{Item, Kind, Settled};
 use super::{App, Error, Home, Result, wire};
@@ -77,7 +79,13 @@ impl App {
         let now = self.now();
         let mut requests = home.requests.requests(&item.entry.key).await?;
         match verb {
-            Verb::Renew => requests.renew = Some(now),
+            // Times of issue have whole seconds: what was issued in this very one, or for the last
+            // request, is not what is asked for.
+            Verb::Renew => {
+                let last = requests.renew.map_or(i64::MIN, |last| last.timestamp());
+                let at = now.timestamp().max(last) + 1;
+                requests.renew = DateTime::from_timestamp(at, 0);
+            }
             Verb::Reconcile => requests.reconcile = Some(now),
             Verb::Suspend => requests.suspended = true,
             Verb::Resume => requests.suspended = false,

@@ -91,6 +91,12 @@ pub(super) fn violation(
     }
 }
 
+/// Whether the stored leaf was issued in this very second. Generations count seconds, and one ahead of
+/// the clock would be newer than a renewal that is asked for right after it.
+pub(super) fn too_soon(observed: &Observed, now: DateTime<Utc>) -> bool {
+    observed.leaf.as_ref().is_some_and(|leaf| leaf.pair.generation == now.timestamp())
+}
+
 /// The step that stores the next leaf. Its generation is newer than that of the present one even if
 /// the clock went back.
 pub(super) fn issue(
@@ -100,7 +106,10 @@ pub(super) fn issue(
     now: DateTime<Utc>,
 ) -> Step {
     let newer = observed.leaf.as_ref().map(|leaf| leaf.pair.generation + 1);
-    let generation = now.timestamp().max(newer.unwrap_or(i64::MIN));
+    // A renewal is asked for by the end of its second, and met by what is issued for it.
+    let asked = observed.requests.renew.filter(|asked| *asked <= now + TimeDelta::seconds(1));
+    let asked = asked.map(|asked| asked.timestamp());
+    let generation = now.timestamp().max(newer.unwrap_or(i64::MIN)).max(asked.unwrap_or(i64::MIN));
     match &tls.issuer {
         IssuerView::Local { .. } => Step::IssueLeaf(LeafRequest {
             names,

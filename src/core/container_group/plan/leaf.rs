@@ -1,5 +1,7 @@
 //! The stages that look at the leaf and the way it takes to clients.
 
+use std::time::Duration;
+
 use chrono::TimeDelta;
 
 use super::super::rotation::{self, Liveness};
@@ -38,6 +40,10 @@ pub(super) fn have_leaf(pass: &mut Pass<'_>) -> Option<Verdict> {
     }
     let message = violation.message;
     pass.assert(ConditionType::CertificateReady, false, Reason::Issuing, message.as_str());
+    if rotation::too_soon(pass.observed, pass.now) {
+        let wait = Duration::from_secs(1);
+        return Some(Verdict::wait(Health::Reconciling, Reason::Issuing, message, wait));
+    }
     let step = rotation::issue(tls, wanted.names, pass.observed, pass.now);
     Some(Verdict::step(step, Cost::Tag, Reason::Issuing, message))
 }
