@@ -166,7 +166,7 @@ async fn the_policy_hot_restarts_nothing_unasked() {
 async fn a_container_that_comes_is_a_replacement() {
     let mut bench = Bench::made_with(|spec| drop(spec.containers.pop())).await;
     bench.edit(|spec| {
-        spec.containers.push(super::manifests::sample().spec.containers.pop().unwrap())
+        spec.containers.push(super::manifests::sample().spec.containers.pop().unwrap());
     });
     bench.settle().await;
     bench.assert_condition("Stalled", "True ApprovalRequired");
