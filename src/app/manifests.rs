@@ -8,9 +8,9 @@ use serde_json::Value;
 use super::{App, Error, Result, wire};
 use crate::api::Object;
 use crate::core::Cost;
-use crate::core::container_group::{Body, GroupId};
 use crate::core::fields::Change;
 use crate::ports::ObjectKey;
+use crate::reconcile::container_group::Preview;
 
 /// Manifests that were read.
 #[derive(Clone, Debug, Default)]
@@ -46,23 +46,6 @@ impl Manifest {
         };
         ObjectKey::new(kind, meta.name.as_deref().unwrap_or_default())
     }
-}
-
-/// What a pass would do for a container group.
-#[derive(Clone, Debug)]
-pub struct Preview {
-    /// The group.
-    pub id: GroupId,
-    /// Whether it is there.
-    pub exists: bool,
-    /// What differs.
-    pub changes: Vec<Change>,
-    /// A value that Azure does not show differs.
-    pub hidden: bool,
-    /// What the whole costs; none where nothing differs.
-    pub cost: Option<Cost>,
-    /// The wanted group, secrets included.
-    pub body: Body,
 }
 
 /// What applying a manifest would change.
@@ -108,9 +91,9 @@ impl App {
         for manifest in &manifests.objects {
             let known = home.ledger.entry(&manifest.key()).await?;
             let difference = match &manifest.object {
-                Object::ContainerGroup(_) => {
-                    match (operator.preview(&manifest.object).await, known) {
-                        (Ok(preview), _) => group(preview),
+                Object::ContainerGroup(group) => {
+                    match (operator.preview(group).await, known) {
+                        (Ok(preview), _) => of_group(preview),
                         // What it names comes with it: an issuer of the same file, a secret to be set.
                         (Err(Error::Preview(_)), None) => Difference::New,
                         (Err(problem), _) => return Err(problem),
@@ -136,8 +119,8 @@ impl App {
         let operator = wire::Operator::new(self, &home).await?;
         let mut documents = Vec::new();
         for manifest in &manifests.objects {
-            if let Object::ContainerGroup(_) = manifest.object {
-                let Preview { id, body, .. } = operator.preview(&manifest.object).await?;
+            if let Object::ContainerGroup(group) = &manifest.object {
+                let Preview { id, body, .. } = operator.preview(group).await?;
                 documents.push(wire::render(&id, &body, reveal));
             }
         }
@@ -158,7 +141,7 @@ fn doubles(manifests: &[Manifest]) -> Vec<String> {
     problems
 }
 
-fn group(preview: Preview) -> Difference {
+fn of_group(preview: Preview) -> Difference {
     match preview.cost {
         _ if !preview.exists => Difference::New,
         Some(cost) => {

@@ -15,10 +15,10 @@ use url::Url;
 
 use super::first_look::FirstLook;
 use super::local::Engine;
-use super::manifests::{Manifest, Manifests, Preview};
+use super::manifests::{Manifest, Manifests};
 use super::trust::{Processes, Report, TrustStores};
 use super::{App, CloudName, Error, Home, Result};
-use crate::api::{self, Object};
+use crate::api::{self, ContainerGroup};
 use crate::azure::wire::SecretValues;
 use crate::azure::{self, Cloud, Environment, credential};
 use crate::core::Fault;
@@ -35,6 +35,7 @@ use crate::ports::{
     SystemClock,
 };
 use crate::probe::TlsProbe;
+use crate::reconcile::container_group::Preview;
 use crate::reconcile::{self, Ctx, Sightings};
 use crate::source::{Directory, Options, merge, scan};
 use crate::store::Store;
@@ -237,15 +238,13 @@ impl Operator {
     }
 
     /// What a pass would do for a container group.
-    pub(super) async fn preview(&self, object: &Object) -> Result<Preview> {
-        let Object::ContainerGroup(group) = object else { return Err(Error::Ended) };
-        let key = Manifest::key_of(object);
+    pub(super) async fn preview(&self, group: &ContainerGroup) -> Result<Preview> {
+        let key =
+            ObjectKey::new("ContainerGroup", group.metadata.name.as_deref().unwrap_or_default());
         let entry = self.ctx.ledger.entry(&key).await?;
         let entry = entry.unwrap_or_else(|| unseen(key, self.ctx.clock.now()));
         let preview = reconcile::container_group::preview(group, &entry, &self.ctx).await;
-        let reconcile::container_group::Preview { id, exists, changes, hidden, cost, body } =
-            preview.map_err(Error::Preview)?;
-        Ok(Preview { id, exists, changes, hidden, cost, body })
+        preview.map_err(Error::Preview)
     }
 
     /// Serves readiness and metrics until `stop`.
