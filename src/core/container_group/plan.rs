@@ -6,6 +6,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use chrono::{DateTime, Utc};
 
 use super::body::body;
+use super::changes::needs_replacement;
 use super::desired::tags;
 use super::memory::{DeleteRecord, PutRecord, STALE};
 use super::{Desired, Group, Memory, Observed, Provisioning, Served, Step};
@@ -211,11 +212,17 @@ impl<'a> Pass<'a> {
         self.group().filter(|group| !terminated(group) && !stopped(group))
     }
 
-    /// Puts the whole body. A group whose containers ended cannot be updated, only made anew, by which
-    /// nothing that runs is lost: the PUT is then that of a later pass.
+    /// Puts the whole body. Where ARM would refuse that, the group is deleted and the PUT is that of a
+    /// later pass: its containers ended, or what differs can only be made anew. Where nothing runs,
+    /// nothing is lost by it, and it costs no more than the PUT.
     fn put(&mut self, cost: Cost, reason: Reason, message: String, changes: &[String]) -> Verdict {
-        if self.group().is_some_and(terminated) {
-            return self.delete(cost, reason, message).changing(changes);
+        if let Some(group) = self.group() {
+            let replaced = needs_replacement(self.desired, group, &self.memory);
+            if terminated(group) || replaced {
+                let lost = replaced && self.running().is_some();
+                let cost = if lost { Cost::Replace } else { cost };
+                return self.delete(cost, reason, message).changing(changes);
+            }
         }
         self.memory.put = Some(PutRecord {
             at: self.now,
