@@ -165,7 +165,13 @@ fn foreign(bench: &Bench, change: impl FnOnce(&mut Value)) {
     });
 }
 
+/// Who takes our tags away before we have seen them leaves a group that nothing proves to be ours.
+fn may_lose_the_claim(happening: &Happening) -> bool {
+    matches!(happening, Happening::ForeignTags | Happening::ForeignImage(true))
+}
+
 async fn converges(policy: UpdatePolicy, happenings: Vec<(Happening, u64)>) {
+    let lost = happenings.iter().any(|(happening, _)| may_lose_the_claim(happening));
     let mut bench = Bench::empty();
     bench.apply_issuer(local_ca());
     let mut group = sample();
@@ -188,6 +194,7 @@ async fn converges(policy: UpdatePolicy, happenings: Vec<(Happening, u64)>) {
     bench.live_on(Duration::from_hours(3)).await;
     bench.wrote(&[]);
     match policy {
+        _ if lost && bench.condition("Stalled") == "True NotOwned" => {}
         UpdatePolicy::Replace => bench.assert_ready(),
         _ if bench.condition("Ready").starts_with("True") => bench.assert_ready(),
         _ => bench.assert_condition("Stalled", "True ApprovalRequired"),
