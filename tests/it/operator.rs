@@ -10,6 +10,7 @@ mod gate;
 mod home;
 mod kills;
 mod manifests;
+mod origins;
 mod ownership;
 mod random;
 mod recovery;

@@ -140,6 +140,7 @@ fn observed() -> Observed {
             ..Memory::default()
         },
         requests: Requests::default(),
+        followers: Vec::new(),
     }
 }
 

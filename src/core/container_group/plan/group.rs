@@ -236,13 +236,6 @@ fn say_drift(pass: &mut Pass<'_>, found: &Difference) {
     pass.assert(ConditionType::NotConverging, !found.kept.is_empty(), reason, message);
 }
 
-/// A leave that was given for a change is used up when nothing is left to change.
-pub(super) fn use_up_approval(pass: &mut Pass<'_>) -> Option<Verdict> {
-    let given = pass.observed.requests.approve.as_ref().map(|approval| approval.at);
-    pass.memory.approval_used = pass.memory.approval_used.max(given);
-    None
-}
-
 /// Whether the containers were started anew since the group was last as wanted.
 fn restarted(pass: &Pass<'_>, group: &Group) -> bool {
     first_start(group) != pass.memory.settled_start
