@@ -109,6 +109,7 @@ fn observed(desired: &Desired, now: DateTime<Utc>) -> Observed {
         made: true,
         memory: Memory::default(),
         requests: Requests::default(),
+        followers: Vec::new(),
     };
     let mut shown = wire::render(&body(desired, &observed), "web", SecretValues::Elided);
     shown["id"] = json!("id");

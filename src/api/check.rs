@@ -45,6 +45,14 @@ pub fn warnings(object: &Object) -> Vec<Invalid> {
             );
         }
     }
+    if let Some(tls) = &group.spec.tls {
+        let mut ports = group.spec.containers.iter().flat_map(|container| &container.ports);
+        let listed = ports.any(|port| number(port) == (tls.upstream.port, false));
+        if !listed {
+            let text = "no container lists this port: does one listen on it?";
+            found.add("spec.tls.upstream.port", text);
+        }
+    }
     found.0
 }
 
@@ -292,6 +300,9 @@ fn ip_address(
 }
 
 fn tls(tls: &Tls, group: &ContainerGroup, listening: &BTreeSet<(u16, bool)>, found: &mut Found) {
+    if group.spec.ip_address.is_none() {
+        found.add("spec.tls", "needs an `ipAddress`: nobody could reach the sidecar");
+    }
     if group.spec.os_type == OsType::Windows {
         found.add("spec.osType", "the sidecar of `tls` needs `Linux`");
     }

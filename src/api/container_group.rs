@@ -223,3 +223,27 @@ pub fn schema<T: JsonSchema>() -> serde_json::Value {
         .into_root_schema_for::<T>()
         .to_value()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A misspelt extension would be a field whose cost nobody knows.
+    #[test]
+    fn every_extension_is_one_that_the_core_reads() {
+        fn walk(schema: &serde_json::Value, found: &mut std::collections::BTreeSet<String>) {
+            match schema {
+                serde_json::Value::Object(map) => {
+                    found.extend(map.keys().filter(|key| key.starts_with("x-aci-")).cloned());
+                    map.values().for_each(|value| walk(value, found));
+                }
+                serde_json::Value::Array(list) => list.iter().for_each(|value| walk(value, found)),
+                _ => {}
+            }
+        }
+        let mut found = std::collections::BTreeSet::new();
+        walk(&schema::<ContainerGroupSpec>(), &mut found);
+        let known = ["cost", "default", "hidden", "key", "operator", "spelling"];
+        assert_eq!(found, known.map(|name| format!("x-aci-{name}")).into());
+    }
+}

@@ -78,6 +78,8 @@ pub struct BakedCertificate {
     pub serial_number: String,
     /// End of its life.
     pub not_after: DateTime<Utc>,
+    /// When it would have been renewed: a start after that serves what should be gone.
+    pub renewal_time: DateTime<Utc>,
     /// A newer leaf is stored: a start without a running operator would serve this old one.
     pub stale: bool,
 }

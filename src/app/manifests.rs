@@ -114,18 +114,30 @@ impl App {
     }
 
     /// What `az container create --file` takes, of each container group.
-    pub async fn render(&self, manifests: &Manifests, reveal: bool) -> Result<Vec<Value>> {
+    pub async fn render(&self, manifests: &Manifests, reveal: bool) -> Result<Vec<Rendered>> {
         let home = self.home().await?;
         let operator = wire::Operator::new(self, &home).await?;
         let mut documents = Vec::new();
         for manifest in &manifests.objects {
             if let Object::ContainerGroup(group) = &manifest.object {
-                let Preview { id, body, .. } = operator.preview(group).await?;
-                documents.push(wire::render(&id, &body, reveal));
+                let Preview { id, body, lacks_sidecar, .. } = operator.preview(group).await?;
+                let document = wire::render(&id, &body, reveal);
+                documents.push(Rendered { name: id.name, document, lacks_sidecar });
             }
         }
         Ok(documents)
     }
+}
+
+/// A container group as `az container create --file` takes it.
+#[derive(Debug)]
+pub struct Rendered {
+    /// Its name.
+    pub name: String,
+    /// The document.
+    pub document: Value,
+    /// TLS is wanted, but no certificate is stored yet.
+    pub lacks_sidecar: bool,
 }
 
 /// Two documents with one name are refused, naming both places.

@@ -26,9 +26,13 @@ impl App {
         Ok(())
     }
 
-    /// Deletes one key of a secret, or all of it; says whether there was one.
+    /// Deletes one key of a secret, or all of it, and asks for a look at the objects that name it; says
+    /// whether there was one.
     pub async fn delete_secret(&self, name: &str, key: Option<&str>) -> Result<bool> {
-        Ok(self.home().await?.secrets.delete_secret(name, key).await?)
+        let home = self.home().await?;
+        let there = home.secrets.delete_secret(name, key).await?;
+        self.wake_users(&home, name).await?;
+        Ok(there)
     }
 
     /// Names and keys; never values.

@@ -133,9 +133,10 @@ fn facts(item: &Item, now: DateTime<Utc>) -> String {
         ("State", facts.provisioning_state.clone()),
         ("IP", facts.ip.map(|ip| ip.to_string())),
         ("FQDN", facts.fqdn.clone()),
+        ("Origins", origins(status)),
         ("Certificate", facts.serial.clone()),
         ("Served", facts.served_serial.clone()),
-        ("On the volume", baked(status)),
+        ("On the volume", baked(status, now)),
         ("Expires", time(facts.expires)),
         ("Renews", time(facts.renews)),
         ("Facts read", time(facts.observed_at)),
@@ -147,12 +148,22 @@ fn facts(item: &Item, now: DateTime<Utc>) -> String {
     fields.into_iter().filter_map(known).collect()
 }
 
+/// Where redirect URIs and CORS may point to.
+fn origins(status: &Value) -> Option<String> {
+    let origins = status["origins"].as_array()?.iter().filter_map(Value::as_str);
+    Some(origins.collect::<Vec<_>>().join(" "))
+}
+
 /// The leaf that serves after the containers are made anew, where it is an older one.
-fn baked(status: &Value) -> Option<String> {
+fn baked(status: &Value, now: DateTime<Utc>) -> Option<String> {
     let baked = &status["bakedCertificate"];
     let (serial, end) = (baked["serialNumber"].as_str()?, baked["notAfter"].as_str()?);
+    let renewal: Option<DateTime<Utc>> = baked["renewalTime"].as_str()?.parse().ok();
+    let due = if renewal.is_some_and(|at| at < now) { "WARNING: past its renewal, " } else { "" };
     (baked["stale"] == true).then(|| {
-        format!("{serial}, until {end}: an older one, served after a start until it is swapped")
+        format!(
+            "{serial}, until {end}: {due}an older one, served after a start until it is swapped"
+        )
     })
 }
 

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::get::short;
 use super::print::{self, Colour, Failure, plain};
 use super::{Exit, Output, Result, Session};
-use crate::app::manifests::{Difference, Manifests};
+use crate::app::manifests::{Difference, Manifests, Rendered};
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -115,7 +115,12 @@ impl Session {
     pub(super) async fn render(&self, args: &RenderArgs) -> Result {
         let manifests = self.good(&args.files)?;
         let documents = self.app.render(&manifests, args.show_secrets).await?;
-        for (index, document) in documents.iter().enumerate() {
+        for (index, Rendered { name, document, lacks_sidecar }) in documents.iter().enumerate() {
+            if *lacks_sidecar {
+                self.screen.warn(&format!(
+                    "{name} has no certificate yet, so no sidecar is shown: `aci-operator apply` makes one"
+                ));
+            }
             if index > 0 {
                 print::line("---")?;
             }

@@ -284,7 +284,11 @@ impl<'a> Pass<'a> {
         } else {
             (Reason::InSync, "as the manifest says")
         };
-        Verdict::wait(Health::Ready, reason, message, self.until_due())
+        let wait = Verdict::wait(Health::Ready, reason, message, self.until_due());
+        if leaf::exec_is_due(self) {
+            return Verdict { step: Some(Step::TryExec), wake: Wake::After(POLL), ..wait };
+        }
+        wait
     }
 
     /// Until the next look: at the renewal at the latest.

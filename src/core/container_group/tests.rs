@@ -355,7 +355,7 @@ fn the_leaf() {
     check(|_, o| failed(o, 1), 60, waits(Reason::ExecFailed));
     check(|_, o| failed(o, 1), 63, does(Reason::Rotating, "TryExec"));
     check(|_, o| failed(o, 3), 63, ready(Reason::InSync));
-    check(|_, o| failed(o, 3), 660, does(Reason::Rotating, "TryExec"));
+    check(|_, o| failed(o, 3), 660, (Health::Ready, Reason::InSync, Some("TryExec")));
     check(
         |_, o| {
             failed(o, 3);

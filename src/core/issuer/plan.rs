@@ -10,8 +10,8 @@ use crate::core::{Assertion, ConditionType, Goal, Health, Plan, Reason, Wake};
 
 /// Life of a root: ten years.
 const ROOT_LIFE: Duration = Duration::from_hours(10 * 365 * 24);
-/// Secrets change without a word, and time passes.
-const LOOK_AGAIN: Wake = Wake::After(Duration::from_mins(1));
+/// A secret may change without a word, and time passes.
+const LOOK_AGAIN: Wake = Wake::After(Duration::from_mins(10));
 /// Longest common name (RFC 5280 appendix A.1, `ub-common-name`).
 const COMMON_NAME_MAX: usize = 64;
 

@@ -26,6 +26,8 @@ pub struct Preview {
     pub cost: Option<Cost>,
     /// The body that would be put.
     pub body: Body,
+    /// TLS is wanted, but no certificate is stored yet: the body has no sidecar.
+    pub lacks_sidecar: bool,
 }
 
 /// What a pass over `object` would change. Writes nothing.
@@ -74,6 +76,7 @@ pub async fn preview(object: &ContainerGroup, entry: &Entry, ctx: &Ctx) -> Resul
     Ok(Preview {
         id,
         exists: observed.group.is_some(),
+        lacks_sidecar: desired.tls.is_some() && observed.leaf.is_none(),
         body: body(&desired, &observed),
         changes: found.map(|found| found.changes).unwrap_or_default(),
         hidden,

@@ -9,6 +9,7 @@ use crate::api::status::{
 };
 use crate::core::certificate::renewal_time;
 use crate::core::container_group::{Group, Observed, Served, StoredLeaf, baked};
+use crate::core::names;
 use crate::ports::Entry;
 
 /// What is published of a group, conditions aside.
@@ -26,7 +27,7 @@ pub(super) fn status(
         ip: group.and_then(|group| group.ip).map(|ip| ip.to_string()),
         fqdn: group.and_then(|group| group.fqdn.clone()),
         certificate: leaf.map(|leaf| certificate(leaf, entry, &observed.served)),
-        baked_certificate: group.and_then(|group| baked_certificate(group, leaf)),
+        baked_certificate: group.and_then(|group| baked_certificate(object, entry, group, leaf)),
         containers: group.map(containers).unwrap_or_default(),
         origins: facts.origins.iter().cloned().collect(),
         pending_approval: facts.pending.as_ref().map(|pending| PendingApproval {
@@ -56,10 +57,17 @@ fn certificate(leaf: &StoredLeaf, entry: &Entry, served: &Served) -> Certificate
 }
 
 /// The leaf on the volume; stale once a newer one has replaced it everywhere else.
-fn baked_certificate(group: &Group, leaf: Option<&StoredLeaf>) -> Option<BakedCertificate> {
+fn baked_certificate(
+    object: &ContainerGroup,
+    entry: &Entry,
+    group: &Group,
+    leaf: Option<&StoredLeaf>,
+) -> Option<BakedCertificate> {
     let (serial_number, not_after) = baked(group)?;
+    let life = names::duration(&object.spec.tls.as_ref()?.duration).ok()?;
+    let renewal_time = renewal_time(not_after - life, not_after, &entry.uid);
     let stale = leaf.is_some_and(|leaf| leaf.facts.leaf.serial != serial_number);
-    Some(BakedCertificate { serial_number, not_after, stale })
+    Some(BakedCertificate { serial_number, not_after, renewal_time, stale })
 }
 
 fn containers(group: &Group) -> Vec<ContainerStatus> {

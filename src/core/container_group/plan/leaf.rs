@@ -10,6 +10,9 @@ use super::{POLL, Pass, REST, Verdict};
 use crate::core::certificate::{Names, renewal_time};
 use crate::core::{ConditionType, Cost, Health, Reason, Truth};
 
+/// Time until exec that is known to fail is tried again.
+const RETRY: TimeDelta = TimeDelta::minutes(10);
+
 pub(super) fn have_leaf(pass: &mut Pass<'_>) -> Option<Verdict> {
     let tls = pass.desired.tls.as_ref()?;
     let wanted = rotation::wanted(tls, pass.observed);
@@ -20,6 +23,11 @@ pub(super) fn have_leaf(pass: &mut Pass<'_>) -> Option<Verdict> {
         let none = leaf.is_none();
         return none.then(|| Verdict::wait(Health::Stalled, Reason::BadCertificate, failed, REST));
     }
+    if let Some(fqdn) = uncovered(pass, tls) {
+        let message =
+            format!("the provided certificate does not name {fqdn}, and spec.tls.hosts none");
+        pass.assert(ConditionType::CertificateReady, false, Reason::BadCertificate, message);
+    }
     if !wanted.excluded.is_empty() {
         let names: Vec<_> = wanted.excluded.iter().map(String::as_str).collect();
         let message = format!(
@@ -29,7 +37,7 @@ pub(super) fn have_leaf(pass: &mut Pass<'_>) -> Option<Verdict> {
         pass.assert(ConditionType::CertificateReady, false, Reason::RootMustBeReplaced, message);
     }
     let Some(violation) = violation else {
-        if wanted.excluded.is_empty() {
+        if wanted.excluded.is_empty() && uncovered(pass, tls).is_none() {
             let kind = ConditionType::CertificateReady;
             pass.assert(kind, true, Reason::CertificateValid, "the stored leaf is valid");
         }
@@ -46,6 +54,14 @@ pub(super) fn have_leaf(pass: &mut Pass<'_>) -> Option<Verdict> {
     }
     let step = rotation::issue(tls, wanted.names, pass.observed, pass.now);
     Some(Verdict::step(step, Cost::Tag, Reason::Issuing, message))
+}
+
+/// The group's own name, where it is the only one and the user's certificate does not stand for it.
+fn uncovered<'a>(pass: &Pass<'a>, tls: &TlsDesired) -> Option<&'a str> {
+    let IssuerView::Provided { failed: None, .. } = &tls.issuer else { return None };
+    let fqdn = pass.group()?.fqdn.as_deref().filter(|_| tls.hosts.is_empty())?;
+    let names = &pass.observed.leaf.as_ref()?.facts.leaf.names;
+    (!names.covers(fqdn)).then_some(fqdn)
 }
 
 /// Where only a restart brings a leaf to the sidecar, a changed address alone does not restart
@@ -94,9 +110,11 @@ pub(super) fn try_exec(pass: &mut Pass<'_>) -> Option<Verdict> {
         if known { (Truth::False, Reason::ExecFailed) } else { (Truth::Unknown, Reason::Pending) };
     pass.assert(kind, status, reason, why);
     // Exec may come back: a firewall is opened, a host recovers.
-    let pause = if known { TimeDelta::minutes(10) } else { TimeDelta::seconds(5) };
+    let pause = if known { RETRY } else { TimeDelta::seconds(5) };
     let left = trial.and_then(|trial| (trial.at + pause - pass.now).to_std().ok());
     match left.filter(|left| !left.is_zero()) {
+        // Nothing waits for it: it is tried when all else is done, and the group stays what it is.
+        None if known && served_current(pass, group) => None,
         None => {
             let message = "trying exec in the sidecar";
             Some(Verdict::step(Step::TryExec, Cost::Tag, Reason::Rotating, message))
@@ -107,6 +125,24 @@ pub(super) fn try_exec(pass: &mut Pass<'_>) -> Option<Verdict> {
             Some(Verdict::wait(Health::Reconciling, Reason::ExecFailed, message, left))
         }
     }
+}
+
+/// Exec that is known to fail, and is due to be tried again.
+pub(super) fn exec_is_due(pass: &Pass<'_>) -> bool {
+    let hot = pass.desired.tls.as_ref().is_some_and(|tls| tls.hot);
+    let Some(group) = pass.running().filter(|_| hot) else { return false };
+    let trial = rotation::trial(group, pass.observed);
+    rotation::hot_fails(group, pass.observed)
+        && trial.is_some_and(|trial| trial.failure.is_some() && trial.at + RETRY <= pass.now)
+}
+
+fn served_current(pass: &Pass<'_>, group: &Group) -> bool {
+    let leaf = pass.observed.leaf.as_ref();
+    leaf.is_some_and(|leaf| match rotation::liveness(group, leaf, pass.observed) {
+        Liveness::Seen => true,
+        Liveness::Believed(_) => !pass.memory.reached,
+        Liveness::Other(_) => false,
+    })
 }
 
 pub(super) fn rotate(pass: &mut Pass<'_>) -> Option<Verdict> {
