@@ -85,7 +85,8 @@ start_podman_service() {
   (
     flock 9
     podman_answers "$socket" && exit 0
-    setsid podman system service --time=0 "unix://$socket" \
+    # Not in the clone: a service whose directory is gone can load no image.
+    (cd / && exec setsid podman system service --time=0 "unix://$socket") \
       </dev/null >>"$state/podman.log" 2>&1 9>&- &
     echo $! >"$state/podman.pid"
     for _ in $(seq 100); do

@@ -1,12 +1,14 @@
 //! Where container groups run: a Docker API engine, or nowhere.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::mpsc::UnboundedSender;
+use tokio_util::sync::CancellationToken;
 
 pub mod docker;
 pub mod none;
@@ -18,6 +20,8 @@ pub mod none;
 /// that it made and nothing else.
 #[async_trait]
 pub trait Engine: Send + Sync {
+    /// Offers `inside` in every group: in those that run, and in those to come.
+    async fn offer(&self, inside: Inside) -> Result<(), EngineError>;
     /// Makes all of the group's containers anew: whatever ran under that key before is removed
     /// first, `emptyDir` content included. Init containers run to completion, in order, before the
     /// others start. Returns when every container is started, or with the first failure.
@@ -49,6 +53,24 @@ pub trait Engine: Send + Sync {
     async fn kill(&self, group: &str, container: &str) -> Result<(), EngineError>;
     /// Removes everything that this local Azure ever made in the engine.
     async fn reset(&self) -> Result<(), EngineError>;
+}
+
+/// What local Azure offers inside each group, as the platform offers Entra and its metadata services.
+pub struct Inside {
+    /// Where it listens there; of the group's loopback.
+    pub addresses: Vec<SocketAddr>,
+    /// PEM: what containers trust, the system's roots among them.
+    pub trusted: Vec<u8>,
+    /// Takes each listener that was made.
+    pub opened: UnboundedSender<Door>,
+}
+
+/// A listener in the network namespace of a group.
+pub struct Door {
+    /// The listener.
+    pub listener: TcpListener,
+    /// Done when the group goes.
+    pub closed: CancellationToken,
 }
 
 /// The two directions of an exec session: what is written goes to the process's terminal.

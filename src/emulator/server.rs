@@ -10,13 +10,14 @@ use axum::Router;
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use chrono::{DateTime, Utc};
+use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::task::JoinSet;
 
 use super::admin::Admin;
 use super::arm::{Arm, Sessions, exec_routes};
 use super::ca::{self, Authority};
 use super::client::{self, BUNDLE, Endpoints};
-use super::engine::Engine;
+use super::engine::{Door, Engine, EngineError, Inside};
 use super::entra::{self, Entra, identity_routes, routes as entra_routes};
 use super::installation::{Installation, Listeners};
 use super::model::{Azure, Settings};
@@ -88,6 +89,9 @@ pub enum Error {
     /// Its TLS set-up.
     #[error(transparent)]
     Tls(#[from] tls::Error),
+    /// Its container engine.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
     /// Its token keys.
     #[error(transparent)]
     Keys(#[from] entra::Error),
@@ -111,11 +115,16 @@ pub async fn serve(config: Config, shutdown: impl Future<Output = ()>) -> Result
     files::write(&dir.join(BUNDLE), authority.bundle().as_bytes())?;
     let entra = Arc::new(Entra::open(dir, facts.clone(), config.clock)?);
     let world = open_world(&config, &facts)?;
-    world.resume().await;
-
     let site = Site { config: &config, facts: &facts, entra: &entra, world: &world };
     let handle = Handle::new();
-    let mut servers = site.listen(listeners, &authority, &handle)?;
+    let entra_address = listeners.entra.local_addr()?;
+    let (mut servers, tls) = site.listen(listeners, &authority, &handle)?;
+    // Before the groups are taken up: their containers find local Azure from their first moment.
+    let (opened, doors) = mpsc::unbounded_channel();
+    let trusted = authority.bundle().into_bytes();
+    config.engine.offer(Inside { addresses: vec![entra_address], trusted, opened }).await?;
+    servers.spawn(serve_doors(doors, entra_routes(Arc::clone(&entra)), tls));
+    world.resume().await;
     write_federated_token(dir, &entra)?;
     servers.spawn(refresh(dir.clone(), Arc::clone(&entra)));
     announce(&config, &facts)?;
@@ -166,7 +175,7 @@ impl Site<'_> {
         listeners: Listeners,
         authority: &Authority,
         handle: &Handle<SocketAddr>,
-    ) -> Result<JoinSet<io::Result<()>>, Error> {
+    ) -> Result<(JoinSet<io::Result<()>>, RustlsConfig), Error> {
         let (chain, key) = authority.leaf((self.config.clock)())?;
         let mut server = tls::server_config(chain.as_bytes(), key.as_bytes())?;
         // HTTP/1.1 only: with it an injected reset drops the whole connection.
@@ -187,7 +196,7 @@ impl Site<'_> {
         let plain = axum_server::from_tcp(listeners.identity)?.handle(handle.clone());
         let routes = identity_routes(Arc::clone(self.entra));
         servers.spawn(plain.serve(routes.into_make_service()));
-        Ok(servers)
+        Ok((servers, tls))
     }
 
     fn arm(&self, requests: &Arc<Requests>, sessions: &Arc<Sessions>) -> Arm {
@@ -218,6 +227,33 @@ async fn serve_tls(
 ) -> io::Result<()> {
     let server = axum_server::from_tcp_rustls(listener, tls)?.handle(handle);
     server.serve(routes.into_make_service()).await
+}
+
+/// Serves Entra ID inside the groups, at each door until its group goes.
+async fn serve_doors(
+    mut doors: UnboundedReceiver<Door>,
+    routes: Router,
+    tls: RustlsConfig,
+) -> io::Result<()> {
+    let mut servers = JoinSet::new();
+    loop {
+        tokio::select! {
+            Some(Door { listener, closed }) = doors.recv() => {
+                let (routes, tls) = (routes.clone(), tls.clone());
+                servers.spawn(async move {
+                    let serving = serve_tls(listener, routes, tls, Handle::new());
+                    // Dropped, it closes its socket; one that fails is no reason for the others to.
+                    closed.run_until_cancelled(serving).await
+                });
+            }
+            Some(ended) = servers.join_next() => {
+                if let Ok(Some(Err(error))) = ended {
+                    tracing::warn!(%error, "a group's containers cannot reach local Azure any more");
+                }
+            }
+            else => return Ok(()),
+        }
+    }
 }
 
 /// Keeps the federated token fresh.

@@ -8,7 +8,7 @@ mod support;
 use std::collections::BTreeMap;
 
 use aci_operator::emulator::engine::{
-    Engine as _, EngineError, ProbeAction, ProbeRun, RestartPolicy, TerminalSize, VolumeRun,
+    Engine as _, EngineError, Inside, ProbeAction, ProbeRun, RestartPolicy, TerminalSize, VolumeRun,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -45,6 +45,53 @@ async fn a_group_shares_one_network() {
         assert!(matches!(engine.endpoints("a").await, Err(EngineError::NotFound(_))));
         assert!(engine.inspect("b").await.unwrap()["server"].running);
         engine.remove("a").await.unwrap();
+    })
+    .await;
+}
+
+/// Local Azure's own services: at the same loopback address as on the host, and trusted.
+#[tokio::test]
+async fn local_azure_is_inside_each_group() {
+    with_id(async |id| {
+        let (opened, mut doors) = tokio::sync::mpsc::unbounded_channel();
+        let port = 38_000;
+        let inside = || Inside {
+            addresses: vec![([127, 0, 0, 1], port).into()],
+            trusted: b"ROOTS\n".to_vec(),
+            opened: opened.clone(),
+        };
+        let ask = format!(
+            "cat $SSL_CERT_FILE; while :; do
+                if exec 3<>/dev/tcp/127.0.0.1/{port}; then head -n1 <&3; else echo closed; fi
+                sleep 0.2; done 2>/dev/null"
+        );
+        let mut own = shell("own", "echo $SSL_CERT_FILE");
+        own.environment = vec![("SSL_CERT_FILE".to_owned(), "/its/own".to_owned())];
+        let run = group(vec![shell("client", &ask), own]);
+
+        let engine = connect(&id).await;
+        engine.offer(inside()).await.unwrap();
+        engine.start("g", &run).await.unwrap();
+        let door = doors.recv().await.unwrap();
+        assert_eq!(door.listener.local_addr().unwrap(), ([127, 0, 0, 1], port).into());
+        // It is not the host's: nobody is there.
+        assert!(tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err());
+        let (mut client, _) = door.listener.accept().unwrap();
+        std::io::Write::write_all(&mut client, b"hello\n").unwrap();
+        let seen = logs_when(&engine, "g", "client", "hello").await;
+        assert!(seen.starts_with("ROOTS\n"), "{seen}");
+        assert_eq!(output(&engine, "g", "own").await, "/its/own\n");
+
+        // Another process over the same groups opens them again.
+        drop((engine, client, door));
+        let engine = connect(&id).await;
+        engine.offer(inside()).await.unwrap();
+        let door = doors.recv().await.unwrap();
+        let (mut client, _) = door.listener.accept().unwrap();
+        std::io::Write::write_all(&mut client, b"again\n").unwrap();
+        logs_when(&engine, "g", "client", "again").await;
+        engine.remove("g").await.unwrap();
+        assert!(door.closed.is_cancelled());
     })
     .await;
 }

@@ -25,9 +25,11 @@ use futures::TryStreamExt as _;
 use tokio::sync::Mutex;
 
 use super::{
-    ContainerRun, ContainerState, Endpoints, Engine, EngineError, ExecStream, GroupRun,
-    ProbeAction, ProbeRun, RegistryCredential, RestartPolicy, TerminalSize, VolumeRun,
+    ContainerRun, ContainerState, Door, Endpoints, Engine, EngineError, ExecStream, GroupRun,
+    Inside, MountRun, ProbeAction, ProbeRun, RegistryCredential, RestartPolicy, TerminalSize,
+    VolumeRun,
 };
+use inside::Premises;
 use name::{CONTAINER, GROUP, Names, SUPERVISION, carries, filter};
 use supervisor::{Backoff, Member, Supervision, Supervisor};
 
@@ -35,6 +37,7 @@ mod connection;
 mod container;
 mod holder;
 mod image;
+mod inside;
 mod name;
 mod probe;
 mod supervisor;
@@ -55,6 +58,7 @@ pub struct Docker {
     names: Names,
     /// By group key.
     groups: Mutex<HashMap<String, Supervisor>>,
+    premises: Premises,
 }
 
 impl Docker {
@@ -73,8 +77,8 @@ impl Docker {
             return Err(EngineError::Refused(format!("{id:?} cannot be a label")));
         }
         let (api, socket) = connection::find(socket).await?;
-        let engine =
-            Self { api, socket, names: Names::new(id), groups: Mutex::new(HashMap::new()) };
+        let (names, groups, premises) = (Names::new(id), Mutex::default(), Premises::default());
+        let engine = Self { api, socket, names, groups, premises };
         engine.take_over().await?;
         Ok(engine)
     }
@@ -163,6 +167,7 @@ impl Docker {
         let body = container::holder(&self.names, group, run, image);
         container::create(&self.api, &holder, body).await?;
         container::start(&self.api, &holder).await?;
+        self.open_doors(group).await?;
         for (index, kind) in run.volumes.values().enumerate() {
             if let VolumeRun::Secret(files) = kind {
                 let files = files.iter().map(|(name, bytes)| (name.as_str(), 0o644, &bytes[..]));
@@ -174,6 +179,14 @@ impl Docker {
                     .await
                     .map_err(|error| fault(error, &holder))?;
             }
+        }
+        Ok(())
+    }
+
+    async fn open_doors(&self, group: &str) -> Result<(), EngineError> {
+        let pid = self.inspect_holder(group).await?.state.and_then(|state| state.pid);
+        if let Some(pid) = pid {
+            self.premises.open(group, pid).await;
         }
         Ok(())
     }
@@ -211,7 +224,10 @@ impl Docker {
     ) -> Result<String, EngineError> {
         let image = image::ensure(&self.api, &container.image, &run.registries).await?;
         let names = &self.names;
-        let body = container::member(names, group, &run.volumes, container, image, supervision)?;
+        let mut container = container.clone();
+        self.premises.trust(&mut container, &image);
+        let body =
+            container::member(names, group, &run.volumes, &container, image.id, supervision)?;
         let name = names.container(group, &container.name);
         container::create(&self.api, &name, body).await?;
         Ok(name)
@@ -247,10 +263,25 @@ impl Docker {
 
 #[async_trait]
 impl Engine for Docker {
+    async fn offer(&self, inside: Inside) -> Result<(), EngineError> {
+        self.premises.offer(inside);
+        for found in self.containers(&self.names.labels()).await? {
+            let labels = found.labels.unwrap_or_default();
+            if let (Some(group), None) = (labels.get(GROUP), labels.get(CONTAINER)) {
+                match self.open_doors(group).await {
+                    Ok(()) | Err(EngineError::NotFound(_)) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// What a failed or cancelled start has made stays, with its logs, until `remove` or the next
     /// `start`.
     async fn start(&self, group: &str, run: &GroupRun) -> Result<Endpoints, EngineError> {
         self.remove(group).await?;
+        let run = &self.premises.furnish(run);
         self.start_holder(group, run).await?;
         for init in &run.init_containers {
             self.run_init(group, run, init).await?;
@@ -276,6 +307,7 @@ impl Engine for Docker {
     }
 
     async fn remove(&self, group: &str) -> Result<(), EngineError> {
+        self.premises.close(group);
         let supervisor = self.groups.lock().await.remove(group);
         if let Some(mut supervisor) = supervisor {
             supervisor.shutdown().await;
@@ -364,6 +396,7 @@ impl Engine for Docker {
     }
 
     async fn reset(&self) -> Result<(), EngineError> {
+        self.premises.close_all();
         let supervisors: Vec<_> = self.groups.lock().await.drain().collect();
         for (_, mut supervisor) in supervisors {
             supervisor.shutdown().await;

@@ -6,7 +6,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::{ContainerState, Endpoints, Engine, EngineError, ExecStream, GroupRun, TerminalSize};
+use super::{
+    ContainerState, Endpoints, Engine, EngineError, ExecStream, GroupRun, Inside, TerminalSize,
+};
 
 /// Remembers what should run, so that restarts are visible; nothing is served.
 pub struct Nothing {
@@ -38,6 +40,10 @@ impl Nothing {
 
 #[async_trait]
 impl Engine for Nothing {
+    async fn offer(&self, _: Inside) -> Result<(), EngineError> {
+        Ok(())
+    }
+
     async fn start(&self, group: &str, run: &GroupRun) -> Result<Endpoints, EngineError> {
         let states = run.containers.iter().map(|c| (c.name.clone(), self.started())).collect();
         self.groups().insert(group.to_owned(), states);

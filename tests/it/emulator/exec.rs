@@ -17,7 +17,8 @@ use tokio_tungstenite::tungstenite::Message;
 use aci_operator::emulator::Client;
 use aci_operator::emulator::engine::none::Nothing;
 use aci_operator::emulator::engine::{
-    ContainerState, Endpoints as Published, Engine, EngineError, ExecStream, GroupRun, TerminalSize,
+    ContainerState, Endpoints as Published, Engine, EngineError, ExecStream, GroupRun, Inside,
+    TerminalSize,
 };
 use aci_operator::tls;
 
@@ -28,6 +29,9 @@ struct Cat(Nothing);
 
 #[async_trait]
 impl Engine for Cat {
+    async fn offer(&self, inside: Inside) -> Result<(), EngineError> {
+        self.0.offer(inside).await
+    }
     async fn start(&self, group: &str, run: &GroupRun) -> Result<Published, EngineError> {
         self.0.start(group, run).await
     }

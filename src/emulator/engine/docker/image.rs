@@ -1,6 +1,7 @@
 //! Finding images: what is there is used, what is not is pulled.
 
 use bollard::auth::DockerCredentials;
+use bollard::models::ImageInspect;
 use bollard::query_parameters::CreateImageOptionsBuilder;
 use futures::TryStreamExt as _;
 
@@ -9,7 +10,26 @@ use super::{EngineError, RegistryCredential};
 /// The registry of references that name none.
 const DEFAULT_REGISTRY: &str = "docker.io";
 
-/// The engine's id of an image, pulled if it is not there.
+/// An image that the engine has.
+pub(super) struct Image {
+    /// The engine's id.
+    pub(super) id: String,
+    environment: Vec<String>,
+}
+
+impl Image {
+    fn of(found: ImageInspect) -> Option<Self> {
+        let environment = found.config.and_then(|config| config.env).unwrap_or_default();
+        Some(Self { id: found.id?, environment })
+    }
+
+    /// Whether its environment has the variable.
+    pub(super) fn sets(&self, variable: &str) -> bool {
+        self.environment.iter().any(|set| set.split('=').next() == Some(variable))
+    }
+}
+
+/// An image, pulled if it is not there.
 ///
 /// # Errors
 /// `Image` where the reference is malformed or the image can neither be found nor pulled.
@@ -17,14 +37,14 @@ pub(super) async fn ensure(
     api: &bollard::Docker,
     image: &str,
     registries: &[RegistryCredential],
-) -> Result<String, EngineError> {
+) -> Result<Image, EngineError> {
     let failed = |problem: String| EngineError::Image { image: image.to_owned(), problem };
     if !is_reference(image) {
         return Err(failed("not an image reference".to_owned()));
     }
     // Any failure here shows again, with a cause, in the pull.
     if let Ok(found) = api.inspect_image(image).await {
-        return found.id.ok_or_else(|| failed("the engine gives it no id".to_owned()));
+        return Image::of(found).ok_or_else(|| failed("the engine gives it no id".to_owned()));
     }
     let options = CreateImageOptionsBuilder::default().from_image(&tagged(image)).build();
     api.create_image(Some(options), None, credentials(image, registries))
@@ -32,7 +52,7 @@ pub(super) async fn ensure(
         .await
         .map_err(|error| failed(error.to_string()))?;
     let pulled = api.inspect_image(image).await.map_err(|error| failed(error.to_string()))?;
-    pulled.id.ok_or_else(|| failed("the engine gives it no id".to_owned()))
+    Image::of(pulled).ok_or_else(|| failed("the engine gives it no id".to_owned()))
 }
 
 /// Whether the text can stand in a URL of the engine as it is: references have no other characters.
