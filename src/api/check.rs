@@ -25,6 +25,7 @@ pub fn check(object: &Object) -> Vec<Invalid> {
     match object {
         Object::ContainerGroup(group) => container_group(group, &mut found),
         Object::Issuer(issuer) => self::issuer(issuer, &mut found),
+        Object::AppRegistration(it) => app_registration::check(it, &mut found),
     }
     found.0
 }
@@ -53,6 +54,8 @@ fn from_docker_hub(image: &str) -> bool {
         Some((host, _)) => !host.contains(['.', ':']) && host != "localhost",
     }
 }
+
+mod app_registration;
 
 #[derive(Default)]
 struct Found(Vec<Invalid>);

@@ -83,7 +83,6 @@ const MISTAKES: &[(&str, &str)] = &[
     ("dnsNameLabel", "dnsNameLable"),
     ("kind: ContainerGroup", "kind: ContainerGroups"),
     ("v1alpha1", "v1"),
-    ("kind: ContainerGroup", "kind: AppRegistration"),
     ("metadata: {name: app}", "metadata: {name: My_App}"),
     ("metadata: {name: app}", "metadata: {name: app, namespace: prod}"),
     ("value: dev", "value: 8080"),
