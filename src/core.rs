@@ -115,6 +115,10 @@ pub enum Reason {
     BadCertificate,
     /// Something in Azure is going on; ARM asks us to wait.
     Busy,
+    /// The containers were told their public origins, or are being told.
+    OriginsTold,
+    /// Something that follows the group's origins is behind.
+    OriginsBehind,
     /// The leaf is valid and names all that it should.
     CertificateValid,
     /// The manifest changed.
@@ -229,6 +233,10 @@ pub enum ConditionType {
     EndpointAssigned,
     /// The stored leaf is the one that was seen served.
     ServingCurrent,
+    /// The redirect URIs of the app registrations that follow the group are its public origins.
+    AppRegistrationReady,
+    /// The containers know the public origins (CORS).
+    OriginsCurrent,
     /// A certificate can rotate without a restart.
     HotRotationAvailable,
     /// The addresses of the group are redirect URIs, and no lost one is.

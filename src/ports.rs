@@ -242,6 +242,8 @@ pub trait Ledger: Send + Sync {
     async fn entry(&self, key: &ObjectKey) -> Result<Option<Entry>, Fault>;
     /// All entries, sorted by key.
     async fn entries(&self) -> Result<Vec<Entry>, Fault>;
+    /// The entries of one kind, sorted by key.
+    async fn entries_of(&self, kind: &str) -> Result<Vec<Entry>, Fault>;
     /// Writes an entry.
     async fn record(&self, entry: &Entry) -> Result<(), Fault>;
     /// Forgets an object whole: entry, memory, status, requests, leaf key.

@@ -14,6 +14,9 @@ const RESERVED: &str = "aci-operator-";
 /// Azure's limit, and what the operator needs of it.
 /// <https://learn.microsoft.com/azure/azure-resource-manager/management/tag-resources>
 const MOST_TAGS: usize = 50 - 4;
+/// Volumes of a container group.
+/// <https://learn.microsoft.com/azure/container-instances/container-instances-resource-and-quota-limits>
+const MOST_VOLUMES: usize = 20;
 /// Shortest life of a leaf.
 const SHORTEST: Duration = Duration::from_mins(10);
 /// Longest life of a leaf: that of a root.
@@ -67,7 +70,13 @@ impl Found {
 
     fn one_of<const N: usize>(&mut self, path: &str, fields: [(&str, bool); N]) {
         if fields.iter().filter(|(_, there)| *there).count() != 1 {
-            let names = fields.map(|(name, _)| format!("`{name}`")).join(" and ");
+            let names = fields.map(|(name, _)| format!("`{name}`"));
+            let names = match names.split_last() {
+                Some((last, others)) if !others.is_empty() => {
+                    format!("{} and {last}", others.join(", "))
+                }
+                _ => names.concat(),
+            };
             self.add(path, format!("needs exactly one of {names}"));
         }
     }
@@ -112,7 +121,10 @@ fn container_group(group: &ContainerGroup, found: &mut Found) {
         spec.image_registry_credentials.iter().map(|c| c.server.to_lowercase()),
     );
     volumes(group, found);
-    let volumes: BTreeSet<&str> = spec.volumes.iter().map(|v| v.name.as_str()).collect();
+    let mut volumes: BTreeSet<&str> = spec.volumes.iter().map(|v| v.name.as_str()).collect();
+    if spec.tls.is_some() {
+        volumes.insert(sidecar::ORIGINS_VOLUME);
+    }
     let mut listening = BTreeSet::new();
     for (i, container) in spec.containers.iter().enumerate() {
         self::container(container, &format!("spec.containers[{i}]"), &volumes, found);
@@ -190,6 +202,7 @@ fn container(container: &Container, path: &str, volumes: &BTreeSet<&str>, found:
             &format!("{list}[{i}]"),
             [
                 ("value", variable.value.is_some()),
+                ("valueFrom", variable.value_from.is_some()),
                 ("secureValueFrom", variable.secure_value_from.is_some()),
             ],
         );
@@ -288,6 +301,12 @@ fn tls(tls: &Tls, group: &ContainerGroup, listening: &BTreeSet<(u16, bool)>, fou
     if tls.upstream.port == 443 || listening.contains(&(443, false)) {
         let text = "443 is the sidecar's: let the container listen on another port";
         found.add("spec.tls.upstream.port", text);
+    }
+    let mut mounts = group.spec.containers.iter().flat_map(|container| &container.volume_mounts);
+    let origins = mounts.any(|mount| mount.name == sidecar::ORIGINS_VOLUME);
+    if origins && group.spec.volumes.len() > MOST_VOLUMES - 3 {
+        let text = format!("the operator adds 3 to these, and a group has at most {MOST_VOLUMES}");
+        found.add("spec.volumes", text);
     }
     for (i, host) in tls.hosts.iter().enumerate() {
         if let Err(problem) = names::dns_name(host) {

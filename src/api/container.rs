@@ -63,7 +63,7 @@ pub enum Protocol {
     Udp,
 }
 
-/// An environment variable: exactly one of `value` and `secureValueFrom`.
+/// An environment variable: exactly one of `value`, `valueFrom` and `secureValueFrom`.
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EnvironmentVariable {
@@ -74,10 +74,62 @@ pub struct EnvironmentVariable {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-aci-default" = ""))]
     pub value: Option<String>,
+    /// Value that another object publishes; waited for until it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-aci-operator" = true))]
+    pub value_from: Option<ValueSource>,
     /// Value that Azure never shows again.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-aci-hidden" = "secureValue"))]
     pub secure_value_from: Option<SecretSource>,
+}
+
+/// Where a value comes from.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ValueSource {
+    /// A field that an `AppRegistration` publishes.
+    pub app_registration: AppRegistrationField,
+}
+
+/// A published field of an `AppRegistration`.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AppRegistrationField {
+    /// Name of the registration.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+    /// The field.
+    pub field: PublishedField,
+}
+
+/// What an `AppRegistration` publishes. None of these waits for a container group.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum PublishedField {
+    /// Application (client) id of the API.
+    AppId,
+    /// Tenant.
+    TenantId,
+    /// Application (client) id of the Swagger registration.
+    SwaggerAppId,
+    /// The first scope, in full: `api://{appId}/{value}`.
+    Scope,
+    /// Who issues the tokens: `https://login.microsoftonline.com/{tenantId}` in the public cloud.
+    Authority,
+}
+
+impl PublishedField {
+    /// Its name in the registration's status.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AppId => "appId",
+            Self::TenantId => "tenantId",
+            Self::SwaggerAppId => "swaggerAppId",
+            Self::Scope => "scope",
+            Self::Authority => "authority",
+        }
+    }
 }
 
 /// CPU and memory of a container.

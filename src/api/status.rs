@@ -31,6 +31,9 @@ pub struct ContainerGroupStatus {
     /// Fully qualified domain name, once assigned.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fqdn: Option<String>,
+    /// Public origins under which the leaf is served: redirect URIs and CORS origins follow them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub origins: Vec<String>,
     /// The stored leaf.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub certificate: Option<CertificateStatus>,

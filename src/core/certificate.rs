@@ -39,6 +39,21 @@ pub struct Names {
     pub ip: BTreeSet<IpAddr>,
 }
 
+impl Names {
+    /// Whether the DNS names stand for `name`: a wildcard does for one label (RFC 9525 section 6.3).
+    pub fn covers(&self, name: &str) -> bool {
+        self.dns.iter().any(|pattern| covers(pattern, name))
+    }
+}
+
+fn covers(pattern: &str, name: &str) -> bool {
+    let below = |pattern: &str| {
+        let (label, rest) = name.split_once('.')?;
+        Some(rest == pattern && label != "*")
+    };
+    pattern == name || pattern.strip_prefix("*.").and_then(below).unwrap_or(false)
+}
+
 impl fmt::Display for Names {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let dns = self.dns.iter().cloned();
@@ -80,4 +95,24 @@ pub struct LeafRequest {
     pub now: DateTime<Utc>,
     /// Its life.
     pub life: Duration,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wildcard_stands_for_one_label() {
+        for (pattern, name, want) in [
+            ("a.b.c", "a.b.c", true),
+            ("*.b.c", "a.b.c", true),
+            ("*.b.c", "*.b.c", true),
+            ("*.b.c", "b.c", false),
+            ("*.b.c", "x.a.b.c", false),
+            ("*.b.c", "a.xb.c", false),
+            ("a.b.c", "b.c", false),
+        ] {
+            assert_eq!(covers(pattern, name), want, "{pattern} {name}");
+        }
+    }
 }

@@ -11,6 +11,7 @@ mod body;
 mod changes;
 mod desired;
 mod memory;
+mod origins;
 mod plan;
 mod rotation;
 
@@ -20,6 +21,7 @@ pub use desired::{
     Desired, Hidden, IssuerView, Observed, Served, Step, StoredLeaf, TlsDesired, tags,
 };
 pub use memory::{Effect, Memory, settle};
+pub use origins::Follower;
 pub use plan::{Decision, Pending, plan};
 pub use rotation::{baked, sidecar_start};
 

@@ -12,7 +12,7 @@ use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 
-pub use dialogue::{Dialogue, Exchange, FAREWELL, read_back, swap, trial};
+pub use dialogue::{Dialogue, Exchange, FAREWELL, publish, read_back, swap, trial};
 pub use transcript::{Live, Outcome, Progress, Transcript};
 
 use crate::core::certificate::Pair;
@@ -26,6 +26,9 @@ pub const PORT: u16 = 443;
 pub const VOLUME: &str = "aci-operator-tls";
 /// The emptyDir with the live pair.
 pub const LIVE_VOLUME: &str = "aci-operator-tls-live";
+/// The emptyDir that tells the user's containers the group's public origins, in a file of that name:
+/// one `https://host` a line, as CORS wants them. Added where a container mounts it; exec keeps it true.
+pub const ORIGINS_VOLUME: &str = "aci-operator-origins";
 /// Image used unless `spec.tls.sidecar.image` names another: the official nginx, from a mirror
 /// without the anonymous pull limit of Docker Hub, which breaks pulls on ACI. A reload that loses no
 /// request takes nginx 1.27.4 or later.
@@ -33,6 +36,7 @@ pub const DEFAULT_IMAGE: &str = "public.ecr.aws/nginx/nginx:1.30";
 
 const VOLUME_PATH: &str = "/etc/aci-operator-tls";
 const LIVE_PATH: &str = "/var/lib/aci-operator-tls";
+const ORIGINS_PATH: &str = "/var/lib/aci-operator-origins";
 
 const NGINX_CONF: &str = include_str!("sidecar/nginx.conf");
 const START_SH: &str = include_str!("sidecar/start.sh");
@@ -48,11 +52,19 @@ pub struct Sidecar {
     pub cpu: f64,
     /// Memory, in GB as ACI counts them.
     pub memory_in_gb: f64,
+    /// A container mounts [`ORIGINS_VOLUME`].
+    pub origins: bool,
 }
 
 impl Default for Sidecar {
     fn default() -> Self {
-        Self { image: DEFAULT_IMAGE.to_owned(), upstream_port: 80, cpu: 0.5, memory_in_gb: 0.5 }
+        Self {
+            image: DEFAULT_IMAGE.to_owned(),
+            upstream_port: 80,
+            cpu: 0.5,
+            memory_in_gb: 0.5,
+            origins: false,
+        }
     }
 }
 
@@ -78,7 +90,7 @@ impl Sidecar {
     /// Nothing in them depends on host names: a name that Azure assigns later changes no file, hence
     /// restarts nothing.
     pub fn compose(&self, pair: &Pair) -> Composed {
-        let container = json!({
+        let mut container = json!({
             "name": CONTAINER,
             "image": self.image,
             "command": ["/bin/sh", format!("{VOLUME_PATH}/start.sh")],
@@ -96,10 +108,19 @@ impl Sidecar {
             "tls.key": pair.key_pem.reveal(),
             "generation": pair.generation.to_string(),
         });
-        let volumes = vec![
+        let mut volumes = vec![
             json!({"name": VOLUME, "secret": files}),
             json!({"name": LIVE_VOLUME, "emptyDir": {}}),
         ];
+        if self.origins {
+            let mount =
+                json!({"name": ORIGINS_VOLUME, "mountPath": ORIGINS_PATH, "readOnly": false});
+            container["volumeMounts"]
+                .as_array_mut()
+                .into_iter()
+                .for_each(|m| m.push(mount.clone()));
+            volumes.push(json!({"name": ORIGINS_VOLUME, "emptyDir": {}}));
+        }
         Composed { container, volumes }
     }
 
@@ -164,9 +185,16 @@ mod tests {
 
     #[test]
     fn what_the_user_chooses_arrives() {
-        let sidecar =
-            Sidecar { image: "nginx".to_owned(), upstream_port: 8000, cpu: 2.5, memory_in_gb: 1.0 };
+        let sidecar = Sidecar {
+            image: "nginx".to_owned(),
+            upstream_port: 8000,
+            cpu: 2.5,
+            memory_in_gb: 1.0,
+            origins: true,
+        };
         let composed = sidecar.compose(&pair());
+        assert_eq!(composed.container["volumeMounts"][2]["name"], ORIGINS_VOLUME);
+        assert_eq!(composed.volumes[2]["name"], ORIGINS_VOLUME);
         assert_eq!(composed.container["image"], "nginx");
         assert_eq!(composed.container["resources"]["requests"]["cpu"], 2.5);
         let conf = composed.volumes[0]["secret"]["nginx.conf"].as_str().unwrap();

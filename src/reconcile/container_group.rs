@@ -1,9 +1,11 @@
 //! The kind `ContainerGroup`.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use serde::Deserialize as _;
 use serde_json::Value;
 
 use super::monitor::Endpoint;
@@ -11,8 +13,8 @@ use super::{Ctx, Kind, Resolved};
 use crate::api::ContainerGroup;
 use crate::core::certificate::{self, LeafFacts, Pair};
 use crate::core::container_group::{
-    Decision, Desired, Effect, Group, GroupId, Memory, Observed, Pending, Served, Step, StoredLeaf,
-    plan, settle, sidecar_start,
+    Decision, Desired, Effect, Follower, Group, GroupId, Memory, Observed, Pending, Served, Step,
+    StoredLeaf, plan, settle, sidecar_start,
 };
 use crate::core::{Fault, Goal, Invalid, Plan, sidecar};
 use crate::ports::{Entry, ObjectKey, Phase, Requests};
@@ -26,6 +28,8 @@ pub use preview::{Preview, preview};
 
 /// Name under which a subscription is pinned in the ledger.
 const SUBSCRIPTION: &str = "subscriptionId";
+/// The kind that follows a group's origins.
+const APP_REGISTRATION: &str = "AppRegistration";
 
 #[async_trait]
 impl Kind for ContainerGroup {
@@ -35,11 +39,16 @@ impl Kind for ContainerGroup {
     type Step = Step;
     type Effect = Effect;
     type Memory = Memory;
-    type Facts = Option<Pending>;
+    type Facts = Facts;
 
     fn references(&self) -> Vec<ObjectKey> {
         let issuer = self.spec.tls.as_ref().map(|tls| &tls.issuer_ref.name);
-        issuer.map(|name| ObjectKey::new("Issuer", name)).into_iter().collect()
+        let issuer = issuer.map(|name| ObjectKey::new("Issuer", name));
+        let variables = self.spec.containers.iter().flat_map(|c| &c.environment_variables);
+        let published = variables.filter_map(|variable| variable.value_from.as_ref());
+        let published = published
+            .map(|source| ObjectKey::new(APP_REGISTRATION, source.app_registration.name.as_str()));
+        issuer.into_iter().chain(published).collect()
     }
 
     async fn resolve(
@@ -79,16 +88,28 @@ impl Kind for ContainerGroup {
         let served = served(endpoint.as_ref(), ctx).await;
         ctx.sightings.see(&entry.key, &id, group.as_ref(), endpoint, &served);
         let (owner, made) = (owner(entry, ctx), entry.phase == Phase::Made);
-        Ok(Ok(Observed { group, resource_group, leaf, served, owner, made, memory, requests }))
+        let followers = followers(&entry.key.name, ctx).await?;
+        Ok(Ok(Observed {
+            group,
+            resource_group,
+            leaf,
+            served,
+            owner,
+            made,
+            memory,
+            requests,
+            followers,
+        }))
     }
 
     fn plan(
         goal: Goal<&Desired>,
         observed: &Observed,
         now: DateTime<Utc>,
-    ) -> (Plan<Step, Memory>, Option<Pending>) {
+    ) -> (Plan<Step, Memory>, Facts) {
         let Decision { plan, pending } = plan(goal, observed, now);
-        (plan, pending)
+        let origins = plan.memory.origins.clone();
+        (plan, Facts { pending, origins })
     }
 
     fn step_name(step: &Step) -> &'static str {
@@ -119,6 +140,10 @@ impl Kind for ContainerGroup {
                 let swapped = dialogue::swap(&id, pair, ctx).await;
                 return Ok(Effect::Swapped(answered(swapped)?));
             }
+            Step::TellOrigins(origins) => {
+                let told = dialogue::publish(&id, origins, ctx).await;
+                return Ok(Effect::Told(answered(told)?));
+            }
             Step::Tag(tags) => ctx.groups.tag(&id, tags).await?,
             Step::Put(body) => ctx.groups.put(&id, body).await?,
             Step::Delete => ctx.groups.delete(&id).await?,
@@ -137,14 +162,40 @@ impl Kind for ContainerGroup {
         settle(memory, step, start, result, now)
     }
 
-    fn status(&self, entry: &Entry, observed: &Observed, pending: &Option<Pending>) -> Value {
-        status::status(self, entry, observed, pending.as_ref())
+    fn status(&self, entry: &Entry, observed: &Observed, facts: &Facts) -> Value {
+        status::status(self, entry, observed, facts)
     }
 
     fn certificate(status: &Value) -> Option<(DateTime<Utc>, Option<DateTime<Utc>>)> {
         let time = |name: &str| status["certificate"][name].as_str()?.parse().ok();
         Some((time("notAfter")?, time("renewalTime")))
     }
+}
+
+/// What the decision about a group says beside the plan.
+pub struct Facts {
+    /// The change that waits for approval.
+    pub pending: Option<Pending>,
+    /// Its public origins.
+    pub origins: BTreeSet<String>,
+}
+
+/// The app registrations whose redirect URIs follow the group.
+async fn followers(group: &str, ctx: &Ctx) -> Result<Vec<Follower>, Fault> {
+    let mut followers = Vec::new();
+    for entry in ctx.ledger.entries_of(APP_REGISTRATION).await? {
+        let spec = &entry.manifest["spec"];
+        if spec["containerGroupRef"]["name"] != group {
+            continue;
+        }
+        let status = ctx.ledger.status(&entry.key).await?.unwrap_or_default();
+        followers.push(Follower {
+            origins: BTreeSet::deserialize(&status["origins"]).unwrap_or_default(),
+            addresses: spec["ipRedirectUris"] == true,
+            name: entry.key.name,
+        });
+    }
+    Ok(followers)
 }
 
 /// Exec that does not work is an answer; what asks for a wait, and our own store, are none.

@@ -140,10 +140,8 @@ pub(super) async fn provided_pair(secret: &str, ctx: &Ctx) -> Result<Option<Pair
 
 /// Container groups whose leaf the issuer signs.
 async fn used_by(issuer: &ObjectKey, ctx: &Ctx) -> Result<Vec<String>, Fault> {
-    let entries = ctx.ledger.entries().await?;
-    let uses = |entry: &Entry| {
-        entry.key.kind == "ContainerGroup"
-            && entry.manifest["spec"]["tls"]["issuerRef"]["name"] == issuer.name.as_str()
-    };
+    let entries = ctx.ledger.entries_of("ContainerGroup").await?;
+    let uses =
+        |entry: &Entry| entry.manifest["spec"]["tls"]["issuerRef"]["name"] == issuer.name.as_str();
     Ok(entries.into_iter().filter(uses).map(|entry| entry.key.name).collect())
 }

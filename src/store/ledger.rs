@@ -33,6 +33,14 @@ impl Ledger for Store {
         Ok(entries)
     }
 
+    async fn entries_of(&self, kind: &str) -> Result<Vec<Entry>, Fault> {
+        let mut entries = Vec::new();
+        for key in self.keys(LEDGER).await?.into_iter().filter(|key| key.kind == kind) {
+            entries.extend(self.entry(&key).await?);
+        }
+        Ok(entries)
+    }
+
     async fn record(&self, entry: &Entry) -> Result<(), Fault> {
         let _writing = self.writing.lock().await;
         let name = names::of(LEDGER, &entry.key);

@@ -11,6 +11,7 @@ mod graph;
 mod home;
 mod kills;
 mod manifests;
+mod origins;
 mod ownership;
 mod random;
 mod recovery;

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use aci_operator::core::certificate::Pair;
 use aci_operator::core::secret::Secret;
-use aci_operator::core::sidecar::{Composed, Outcome, Sidecar, read_back, swap, trial};
+use aci_operator::core::sidecar::{Composed, Outcome, Sidecar, publish, read_back, swap, trial};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use tokio::time::{sleep, timeout};
@@ -94,6 +94,28 @@ async fn a_pair_is_swapped_without_a_restart() {
 
     let modes = group.shell("cd /var/lib/aci-operator-tls; stat -c %a live/ live/tls.key").await;
     assert_eq!(modes, "700\n600\n");
+}
+
+#[tokio::test]
+async fn origins_are_put_where_the_application_reads_them() {
+    let authority = Authority::new();
+    let group = Group::start(&compose(&authority.issue(1)), &[]).await;
+    serves(&group.endpoint(&authority.pem), 1).await;
+    let origins = "https://mon-dns.com\nhttps://20.1.2.3\n";
+
+    // A group whose containers do not mount the volume has none.
+    let (outcome, _) = group.exec(publish(origins, nonce())).await;
+    assert!(matches!(&outcome, Outcome::Refused(why) if why.contains("volume")), "{outcome:?}");
+
+    group.shell("mkdir -m 777 /var/lib/aci-operator-origins").await;
+    for origins in [origins, "", &"https://a-long-name.example.org\n".repeat(200)] {
+        let (outcome, _) = group.exec(publish(origins, nonce())).await;
+        assert_eq!(outcome, Outcome::Published);
+        let told = group.shell("cd /var/lib/aci-operator-origins; cat origins").await;
+        assert_eq!(told, origins);
+    }
+    let modes = group.shell("cd /var/lib/aci-operator-origins; stat -c '%n %a' *").await;
+    assert_eq!(modes, "origins 644\n");
 }
 
 #[tokio::test]

@@ -52,6 +52,14 @@ pub fn difference(desired: &Desired, group: &Group, memory: &Memory) -> Differen
     Difference { digest, changes, kept }
 }
 
+/// Whether ARM would refuse the whole body as an update of `group`.
+/// <https://learn.microsoft.com/azure/container-instances/container-instances-update>
+pub(super) fn needs_replacement(desired: &Desired, group: &Group, memory: &Memory) -> bool {
+    fields::diff(desired.fields, &desired.want.0, &group.properties)
+        .iter()
+        .any(|change| change.cost == Cost::Replace && !is_kept(change, memory))
+}
+
 /// The user's tag, where it is not there or differs.
 fn tag_change(name: &str, want: &str, group: &Group) -> Option<Change> {
     let have = tags::get(&group.tags, name);

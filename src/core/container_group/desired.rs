@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::{Body, Group, Memory};
+use super::{Body, Follower, Group, Memory};
 use crate::core::Cost;
 use crate::core::certificate::{self, KeyAlgorithm, LeafRequest, Pair};
 use crate::core::fields::Field;
@@ -131,6 +131,8 @@ pub struct Observed {
     pub memory: Memory,
     /// What people ask.
     pub requests: Requests,
+    /// Who follows the group's origins.
+    pub followers: Vec<Follower>,
 }
 
 /// The stored leaf.
@@ -173,6 +175,8 @@ pub enum Step {
     TryExec,
     /// Put the stored leaf into the running sidecar.
     SwapLeaf(Box<Pair>),
+    /// Tell the group's containers their public origins.
+    TellOrigins(BTreeSet<String>),
     /// Replace the tags.
     Tag(BTreeMap<String, String>),
     /// Put the whole body.
@@ -190,6 +194,7 @@ impl Step {
             Self::StoreLeaf(_) => "StoreLeaf",
             Self::TryExec => "TryExec",
             Self::SwapLeaf(_) => "SwapLeaf",
+            Self::TellOrigins(_) => "TellOrigins",
             Self::Tag(_) => "Tag",
             Self::Put(_) => "Put",
             Self::Delete => "Delete",

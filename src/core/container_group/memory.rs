@@ -1,6 +1,6 @@
 //! What one pass leaves for the next.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,10 @@ pub struct Memory {
     pub swap_failures: u32,
     /// When a failed swap may be tried again.
     pub swap_after: Option<DateTime<Utc>>,
+    /// The public origins of the group.
+    pub origins: BTreeSet<String>,
+    /// What its containers were last told of them.
+    pub told: Option<Told>,
     /// The approval that was used up.
     pub approval_used: Option<DateTime<Utc>>,
     /// The last in-place update for a changed address alone.
@@ -118,6 +122,19 @@ pub struct Live {
     pub generation: i64,
 }
 
+/// What the containers were told of their origins in one run of the sidecar.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Told {
+    /// Start of the sidecar.
+    pub start: Option<DateTime<Utc>>,
+    /// The origins.
+    pub origins: BTreeSet<String>,
+    /// Why it failed; `None` where it worked.
+    pub failure: Option<String>,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
 /// What carrying out a step showed.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
@@ -127,6 +144,8 @@ pub enum Effect {
     Tried(Result<(), String>),
     /// The generation that exec read back as live, or why the swap failed.
     Swapped(Result<i64, String>),
+    /// The containers were told their origins, or why not.
+    Told(Result<(), String>),
 }
 
 /// For how long a read that shows our last write undone is taken for an old read.
@@ -167,6 +186,10 @@ pub fn settle(
             let wait = TimeDelta::seconds(5 * wait).min(TimeDelta::minutes(LONGEST_SWAP_WAIT));
             memory.swap_failures += 1;
             memory.swap_after = Some(now + wait);
+        }
+        (Step::TellOrigins(origins), Ok(Effect::Told(outcome))) => {
+            let (origins, failure) = (origins.clone(), outcome.clone().err());
+            memory.told = Some(Told { start, origins, failure, at: now });
         }
         _ => {}
     }

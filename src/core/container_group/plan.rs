@@ -1,19 +1,23 @@
 //! From what is wanted and what was seen to at most one step.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use chrono::{DateTime, Utc};
 
 use super::body::body;
+use super::changes::needs_replacement;
 use super::desired::tags;
 use super::memory::{DeleteRecord, PutRecord, STALE};
+use super::origins::{given_away, held_by, owned};
 use super::{Desired, Group, Memory, Observed, Provisioning, Served, Step};
 use crate::core::certificate::{hex, renewal_time};
 use crate::core::{Assertion, ConditionType, Cost, Goal, Health, Plan, Reason, Truth, Wake};
 
 mod group;
 mod leaf;
+mod origins;
 
 /// Time between two looks while ARM is at work.
 const POLL: Duration = Duration::from_secs(3);
@@ -92,8 +96,10 @@ const STAGES: &[Stage] = &[
     group::repair,
     leaf::try_exec,
     leaf::rotate,
+    origins::gather,
+    origins::follow,
+    origins::tell,
     leaf::refresh_volume,
-    group::use_up_approval,
     leaf::hold_back,
 ];
 
@@ -113,6 +119,8 @@ pub fn plan(goal: Goal<&Desired>, observed: &Observed, now: DateTime<Utc>) -> De
 fn remove(observed: &Observed, now: DateTime<Utc>) -> Decision {
     let ours = observed.group.as_ref().is_some_and(|group| is_ours(group, observed));
     let mut memory = observed.memory.clone();
+    let leaving = given_away(&Step::Delete, None, true, observed);
+    memory.origins.clear();
     let verdict = match &observed.group {
         Some(_) if ours && observed.requests.suspended => {
             Verdict::wait(Health::Stalled, Reason::Suspended, "deletion waits for resume", REST)
@@ -129,6 +137,7 @@ fn remove(observed: &Observed, now: DateTime<Utc>) -> Decision {
             let message = "ARM still shows the group that was deleted";
             Verdict::wait(Health::Reconciling, Reason::Deleting, message, POLL)
         }
+        Some(_) if ours && let Some(waiting) = parting(&leaving, observed) => waiting,
         Some(group) if ours => {
             memory.deleted = Some(DeleteRecord { at: now, start: first_start(group) });
             Verdict {
@@ -172,6 +181,8 @@ struct Pass<'a> {
     memory: Memory,
     conditions: Vec<Assertion>,
     made: bool,
+    /// Origins that a step is about to give away.
+    leaving: BTreeSet<String>,
 }
 
 impl<'a> Pass<'a> {
@@ -181,7 +192,11 @@ impl<'a> Pass<'a> {
         if memory.put.as_ref().is_some_and(|put| put.digest != desired.digest) {
             memory.failed_puts = 0;
         }
-        Self { desired, observed, now, memory, conditions: Vec::new(), made: observed.made }
+        let owned = |tls| owned(tls, observed.group.as_ref());
+        let owned = desired.tls.as_ref().map(owned).unwrap_or_default();
+        memory.origins.retain(|origin| owned.contains(origin));
+        let (conditions, made, leaving) = (Vec::new(), observed.made, BTreeSet::new());
+        Self { desired, observed, now, memory, conditions, made, leaving }
     }
 
     /// Says how a condition is. What an earlier stage found to hold, a later one does not deny: it
@@ -211,11 +226,17 @@ impl<'a> Pass<'a> {
         self.group().filter(|group| !terminated(group) && !stopped(group))
     }
 
-    /// Puts the whole body. A group whose containers ended cannot be updated, only made anew, by which
-    /// nothing that runs is lost: the PUT is then that of a later pass.
+    /// Puts the whole body. Where ARM would refuse that, the group is deleted and the PUT is that of a
+    /// later pass: its containers ended, or what differs can only be made anew. Where nothing runs,
+    /// nothing is lost by it, and it costs no more than the PUT.
     fn put(&mut self, cost: Cost, reason: Reason, message: String, changes: &[String]) -> Verdict {
-        if self.group().is_some_and(terminated) {
-            return self.delete(cost, reason, message).changing(changes);
+        if let Some(group) = self.group() {
+            let replaced = needs_replacement(self.desired, group, &self.memory);
+            if terminated(group) || replaced {
+                let lost = replaced && self.running().is_some();
+                let cost = if lost { Cost::Replace } else { cost };
+                return self.delete(cost, reason, message).changing(changes);
+            }
         }
         self.memory.put = Some(PutRecord {
             at: self.now,
@@ -253,6 +274,9 @@ impl<'a> Pass<'a> {
             return Verdict::wait(Health::Reconciling, Reason::Provisioning, message, POLL);
         }
         self.memory.settled_start = first_start(group);
+        // A leave that was given for a change is used up when nothing is left to change.
+        let given = self.observed.requests.approve.as_ref().map(|approval| approval.at);
+        self.memory.approval_used = self.memory.approval_used.max(given);
         let finished =
             !self.desired.service && matches!(group.state.as_deref(), Some("Succeeded" | "Failed"));
         let (reason, message) = if finished {
@@ -308,9 +332,20 @@ impl<'a> Pass<'a> {
             self.assert(kind, true, Reason::EndpointAssigned, message);
         }
         let Verdict { step, health, reason, message, wake, .. } = verdict;
-        let Self { memory, conditions, made, .. } = self;
+        let Self { mut memory, conditions, made, leaving, .. } = self;
+        memory.origins.retain(|origin| !leaving.contains(origin));
         let plan = Plan { step, health, reason, message, conditions, memory, made, wake };
         Decision { plan, pending }
+    }
+
+    /// A step that gives an address away waits until nobody is sent there any more.
+    fn part(&mut self, verdict: Verdict) -> Gate {
+        let Some(step) = &verdict.step else { return Gate::Open(verdict) };
+        let label = self.desired.user.0["ipAddress"]["dnsNameLabel"].as_str();
+        let leaving = given_away(step, label, false, self.observed);
+        let Some(waiting) = parting(&leaving, self.observed) else { return Gate::Open(verdict) };
+        self.leaving = leaving;
+        Gate::Held(waiting, None)
     }
 
     /// What a person has the last word on: `suspend` blocks every step, `spec.updatePolicy` the dear
@@ -325,7 +360,7 @@ impl<'a> Pass<'a> {
             return Gate::Held(held, None);
         }
         if verdict.cost <= self.desired.allowed {
-            return Gate::Open(verdict);
+            return self.part(verdict);
         }
         let pending = Pending {
             digest: plan_digest(&self.desired.digest, verdict.cost, &verdict.changes),
@@ -335,7 +370,7 @@ impl<'a> Pass<'a> {
         let used = self.observed.memory.approval_used;
         match &self.observed.requests.approve {
             Some(approval) if approval.digest == pending.digest && used < Some(approval.at) => {
-                Gate::Open(verdict)
+                self.part(verdict)
             }
             _ => {
                 let message = format!(
@@ -349,6 +384,14 @@ impl<'a> Pass<'a> {
             }
         }
     }
+}
+
+/// The wait for those who still send tokens to an address that is `leaving`.
+fn parting(leaving: &BTreeSet<String>, observed: &Observed) -> Option<Verdict> {
+    let who = held_by(leaving, observed)?;
+    let what = leaving.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+    let message = format!("{what} leaves the redirect URIs of {who} first");
+    Some(Verdict::wait(Health::Reconciling, Reason::OriginsBehind, message, POLL))
 }
 
 /// Whether a verdict may be carried out.

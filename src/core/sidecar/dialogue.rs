@@ -8,7 +8,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::LIVE_PATH;
+use super::{LIVE_PATH, ORIGINS_PATH};
 use crate::core::certificate::Pair;
 use crate::core::secret::Secret;
 
@@ -45,34 +45,42 @@ pub struct Exchange {
 /// reloaded, read back. Cut anywhere, the old pair stays whole. `nonce` is random and used once.
 pub fn swap(pair: &Pair, nonce: u128) -> Dialogue {
     let key = pair.key_pem.reveal();
-    let mut dialogue = run("swap", nonce, "listening", |script| {
-        script
-            .replace("@CHAIN_BYTES@", &pair.chain_pem.len().to_string())
-            .replace("@KEY_BYTES@", &key.len().to_string())
-            .replace("@GENERATION@", &pair.generation.to_string())
-    });
-    let lines = encoded(&pair.chain_pem) + ".\n" + &encoded(key) + ".\n";
+    let arguments = format!("{} {} {}", pair.chain_pem.len(), key.len(), pair.generation);
+    let mut dialogue = run("swap", &arguments, nonce, "listening");
+    hand_over(&mut dialogue, &[&pair.chain_pem, key], "live");
+    dialogue
+}
+
+/// Puts `origins`, lines of text, in place of those that the user's containers read.
+pub fn publish(origins: &str, nonce: u128) -> Dialogue {
+    let mut dialogue = run("publish", &origins.len().to_string(), nonce, "listening");
+    hand_over(&mut dialogue, &[origins], "published");
+    dialogue
+}
+
+/// Sends files to a script that listens, each ended by a lone dot.
+fn hand_over(dialogue: &mut Dialogue, files: &[&str], expect: &'static str) {
+    let lines: String = files.iter().map(|file| encoded(file) + ".\n").collect();
     let lines: Vec<&str> = lines.split_inclusive('\n').collect();
     let mut parts = lines.chunks(LINES).peekable();
     while let Some(part) = parts.next() {
-        let (mark, expect) = if parts.peek().is_some() { ("+\n", "more") } else { ("", "live") };
+        let (mark, expect) = if parts.peek().is_some() { ("+\n", "more") } else { ("", expect) };
         dialogue.exchanges.push(Exchange { send: Secret::new(part.concat() + mark), expect });
     }
-    dialogue
 }
 
 /// Changes nothing and shows that a swap would work: shell, tools, a writable directory.
 pub fn trial(nonce: u128) -> Dialogue {
-    run("trial", nonce, "available", |script| script)
+    run("trial", "", nonce, "available")
 }
 
 /// Changes nothing and tells the live pair's generation and chain.
 pub fn read_back(nonce: u128) -> Dialogue {
-    run("read-back", nonce, "live", |script| script)
+    run("read-back", "", nonce, "live")
 }
 
-/// Silences the terminal, then runs `exec.sh` for `verb`.
-fn run(verb: &str, nonce: u128, expect: &'static str, fill: impl Fn(String) -> String) -> Dialogue {
+/// Silences the terminal, then runs `exec.sh` for `verb` with `arguments`.
+fn run(verb: &str, arguments: &str, nonce: u128, expect: &'static str) -> Dialogue {
     let nonce = format!("{nonce:032x}");
     let (head, tail) = nonce.split_at(16);
     // Plain `$n` lines, typed while the terminal may still echo: the shell joins the two halves.
@@ -88,10 +96,12 @@ fn run(verb: &str, nonce: u128, expect: &'static str, fill: impl Fn(String) -> S
         .filter(|line| !line.starts_with('#'))
         .flat_map(|line| [line, "\n"])
         .collect();
-    let script = fill(script)
+    let script = script
         .replace("@VERB@", verb)
+        .replace("@ARGUMENTS@", arguments)
         .replace("@NONCE@", &nonce)
-        .replace("@STATE@", LIVE_PATH);
+        .replace("@STATE@", LIVE_PATH)
+        .replace("@ORIGINS@", ORIGINS_PATH);
     let script = format!("sh -c \"$(base64 -d <<'E'\n{}E\n)\"\n", encoded(&script));
     let exchanges = vec![
         Exchange { send: Secret::new(opening), expect: "quiet" },
@@ -158,7 +168,7 @@ mod tests {
         let script = script.strip_prefix("sh -c \"$(base64 -d <<'E'").unwrap();
         let script = STANDARD.decode(script.strip_suffix("E)\"").unwrap()).unwrap();
         let script = String::from_utf8(script).unwrap();
-        assert!(script.contains("4000") && script.contains("1700") && script.contains("echo 7 >"));
+        assert!(script.contains("set -- 4000 1700 7\n"));
         assert!(!script.contains('@'), "{script}");
     }
 

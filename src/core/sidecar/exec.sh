@@ -21,11 +21,12 @@ receive() {
     [ "$(wc -c <"$1")" -eq "$2" ] || refuse "$1 did not arrive whole"
 }
 
-for tool in cat cp ln mkdir mv nginx readlink rm tr wc; do
+for tool in cat chmod cp ln mkdir mv nginx readlink rm tr wc; do
     command -v $tool >/dev/null || { say missing $tool; exit 1; }
 done
 cd @STATE@ && [ -f live/nginx.conf ] || refuse 'the sidecar has not started'
 
+set -- @ARGUMENTS@
 case @VERB@ in
 trial)
     test=$(nginx -t -q -c @STATE@/live/nginx.conf 2>&1) || refuse "$test"
@@ -37,6 +38,17 @@ trial)
     say available $lossless
     ;;
 read-back) report ;;
+publish)
+    new=@ORIGINS@/new-@NONCE@
+    trap 'rm -f "$new"' EXIT
+    rm -f @ORIGINS@/new-*
+    printf "" >"$new" || refuse 'the volume of the origins cannot be written'
+    say listening
+    receive "$new" "$1"
+    # The application is another user, and must find the old file or the new one.
+    chmod 644 "$new" && mv -f "$new" @ORIGINS@/origins || refuse 'cannot switch the origins'
+    say published
+    ;;
 swap)
     new=pair-@NONCE@ live=$(readlink live)
     trap 'exit 1' HUP INT TERM
@@ -44,9 +56,9 @@ swap)
     for old in pair-*; do [ "$old" = "$live" ] || rm -rf "$old"; done
     mkdir "$new" && cp live/nginx.conf "$new/" || refuse 'the live directory cannot be written'
     say listening
-    receive "$new/tls.crt" @CHAIN_BYTES@
-    receive "$new/tls.key" @KEY_BYTES@
-    echo @GENERATION@ >"$new/generation"
+    receive "$new/tls.crt" "$1"
+    receive "$new/tls.key" "$2"
+    echo "$3" >"$new/generation"
     test=$(nginx -t -q -c "@STATE@/$new/nginx.conf" 2>&1) || refuse "$test"
     # From here on the end of the session must neither stop this nor take the new pair away.
     trap - EXIT

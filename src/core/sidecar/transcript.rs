@@ -55,6 +55,8 @@ pub enum Outcome {
     },
     /// The live pair, read back.
     Live(Live),
+    /// The user's containers find the new origins.
+    Published,
     /// The image lacks this tool.
     Missing(String),
     /// The sidecar said no, and nothing else: nginx's own words, or what is wrong with the answer.
@@ -143,6 +145,7 @@ impl Transcript {
 fn outcome(word: &str, rest: &str) -> Outcome {
     match word {
         "available" => Outcome::Available { lossless: rest == "lossless" },
+        "published" => Outcome::Published,
         _ => match live(rest) {
             Some(live) => Outcome::Live(live),
             None => Outcome::Refused("an unreadable answer".to_owned()),

@@ -9,7 +9,7 @@ use crate::api::container_group::{self as api, ContainerGroupSpec, KeyAlgorithm,
 use crate::api::{ContainerGroup, Issuer};
 use crate::core::certificate::{self, LeafFacts, Names, Pair, check_provided};
 use crate::core::container_group::{Desired, Hidden, IssuerView, TlsDesired, attach, digest};
-use crate::core::sidecar::Sidecar;
+use crate::core::sidecar::{ORIGINS_VOLUME, Sidecar};
 use crate::core::{Fault, Invalid, Secret, names};
 use crate::ports::{Entry, ObjectKey};
 use crate::reconcile::{Ctx, Resolved};
@@ -51,7 +51,7 @@ async fn gather(object: &ContainerGroup, entry: &Entry, ctx: &Ctx) -> Result<Des
     let spec = &object.spec;
     let user = user_part(spec, ctx).await?;
     let tls = match &spec.tls {
-        Some(tls) => Some(tls_desired(tls, ctx).await?),
+        Some(tls) => Some(tls_desired(tls, &spec.containers, ctx).await?),
         None => None,
     };
     let mut want = user.clone();
@@ -97,6 +97,7 @@ async fn user_part(spec: &ContainerGroupSpec, ctx: &Ctx) -> Result<Value, Stop> 
         }
     }
     put_secrets(&mut tree, &secrets).map_err(Stop::Missing)?;
+    put_published(&mut tree, spec, ctx).await?;
     Ok(tree)
 }
 
@@ -146,7 +147,30 @@ fn put_secrets(
     }
 }
 
-async fn tls_desired(tls: &api::Tls, ctx: &Ctx) -> Result<TlsDesired, Stop> {
+/// Puts what other objects publish in place of `valueFrom`. An edge runs to a field, not to an object:
+/// a registration that waits for this group's addresses has published its identifiers long before.
+async fn put_published(tree: &mut Value, spec: &ContainerGroupSpec, ctx: &Ctx) -> Result<(), Stop> {
+    for (i, container) in spec.containers.iter().enumerate() {
+        for (j, variable) in container.environment_variables.iter().enumerate() {
+            let Some(source) = &variable.value_from else { continue };
+            let api::AppRegistrationField { name, field } = &source.app_registration;
+            let status = ctx.ledger.status(&ObjectKey::new("AppRegistration", name)).await?;
+            let value = status.as_ref().and_then(|status| status[field.name()].as_str());
+            let value = value.ok_or_else(|| {
+                Stop::Missing(format!("app registration `{name}` has no `{}` yet", field.name()))
+            })?;
+            tree["containers"][i]["environmentVariables"][j] =
+                json!({"name": variable.name, "value": value});
+        }
+    }
+    Ok(())
+}
+
+async fn tls_desired(
+    tls: &api::Tls,
+    containers: &[api::Container],
+    ctx: &Ctx,
+) -> Result<TlsDesired, Stop> {
     let at = |field: &str| format!("spec.tls.{field}");
     let mut hosts = BTreeSet::new();
     for (index, host) in tls.hosts.iter().enumerate() {
@@ -154,7 +178,9 @@ async fn tls_desired(tls: &api::Tls, ctx: &Ctx) -> Result<TlsDesired, Stop> {
         hosts.insert(name.map_err(|p| Invalid::new(at(&format!("hosts[{index}]")), p))?);
     }
     let life = names::duration(&tls.duration).map_err(|p| Invalid::new(at("duration"), p))?;
-    let mut sidecar = Sidecar { upstream_port: tls.upstream.port, ..Sidecar::default() };
+    let mut mounts = containers.iter().flat_map(|container| &container.volume_mounts);
+    let origins = mounts.any(|mount| mount.name == ORIGINS_VOLUME);
+    let mut sidecar = Sidecar { upstream_port: tls.upstream.port, origins, ..Sidecar::default() };
     if let Some(image) = &tls.sidecar.image {
         sidecar.image.clone_from(image);
     }

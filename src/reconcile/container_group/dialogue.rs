@@ -1,5 +1,6 @@
 //! Dialogues with the sidecar over an exec session.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::time::timeout;
@@ -41,12 +42,27 @@ pub(super) async fn swap(
     })
 }
 
+/// Tells the user's containers the origins.
+pub(super) async fn publish(
+    id: &GroupId,
+    origins: &BTreeSet<String>,
+    ctx: &Ctx,
+) -> Result<Result<(), String>, Fault> {
+    let text: String = origins.iter().flat_map(|origin| [origin.as_str(), "\n"]).collect();
+    Ok(match lead(id, sidecar::publish(&text, nonce(ctx)?), ctx).await? {
+        Outcome::Published => Ok(()),
+        other => Err(unexpected(&other)),
+    })
+}
+
 fn unexpected(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Missing(tool) => format!("the sidecar's image has no `{tool}`"),
         Outcome::Refused(words) => format!("the sidecar refuses: {words}"),
         Outcome::Live(live) => format!("the sidecar holds the pair of {}", live.generation),
-        Outcome::Available { .. } => "the sidecar answers another question".to_owned(),
+        Outcome::Available { .. } | Outcome::Published => {
+            "the sidecar answers another question".to_owned()
+        }
     }
 }
 

@@ -60,6 +60,7 @@ pub async fn preview(object: &ContainerGroup, entry: &Entry, ctx: &Ctx) -> Resul
         made: entry.phase == Phase::Made,
         memory,
         requests: Requests::default(),
+        followers: Vec::new(),
     };
     let found = observed.group.as_ref().map(|g| difference(&desired, g, &observed.memory));
     let hidden = found

@@ -2,13 +2,13 @@
 
 use serde_json::Value;
 
-use super::group_id;
+use super::{Facts, group_id};
 use crate::api::ContainerGroup;
 use crate::api::status::{
     BakedCertificate, CertificateStatus, ContainerGroupStatus, ContainerStatus, PendingApproval,
 };
 use crate::core::certificate::renewal_time;
-use crate::core::container_group::{Group, Observed, Pending, Served, StoredLeaf, baked};
+use crate::core::container_group::{Group, Observed, Served, StoredLeaf, baked};
 use crate::ports::Entry;
 
 /// What is published of a group, conditions aside.
@@ -16,7 +16,7 @@ pub(super) fn status(
     object: &ContainerGroup,
     entry: &Entry,
     observed: &Observed,
-    pending: Option<&Pending>,
+    facts: &Facts,
 ) -> Value {
     let group = observed.group.as_ref();
     let leaf = observed.leaf.as_ref();
@@ -28,7 +28,8 @@ pub(super) fn status(
         certificate: leaf.map(|leaf| certificate(leaf, entry, &observed.served)),
         baked_certificate: group.and_then(|group| baked_certificate(group, leaf)),
         containers: group.map(containers).unwrap_or_default(),
-        pending_approval: pending.map(|pending| PendingApproval {
+        origins: facts.origins.iter().cloned().collect(),
+        pending_approval: facts.pending.as_ref().map(|pending| PendingApproval {
             digest: pending.digest.clone(),
             cost: pending.cost,
             changes: pending.changes.clone(),

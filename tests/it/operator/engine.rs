@@ -44,6 +44,8 @@ pub(crate) struct Run {
     volume: Option<Pair>,
     /// The pair that nginx serves, on the emptyDir.
     pub(crate) live: Option<Pair>,
+    /// The origins that the containers were told, on the other emptyDir.
+    pub(crate) origins: Option<String>,
     restart: RestartPolicy,
 }
 
@@ -119,6 +121,7 @@ impl Run {
             states: run.containers.iter().map(|c| (c.name.clone(), state.clone())).collect(),
             ip: run.ip,
             live: volume.clone(),
+            origins: None,
             volume,
             restart: run.restart,
         }

@@ -78,6 +78,10 @@ impl Ledger for Home {
         self.call(|kept| kept.entries.values().cloned().collect())
     }
 
+    async fn entries_of(&self, kind: &str) -> Result<Vec<Entry>, Fault> {
+        self.call(|kept| kept.entries.values().filter(|e| e.key.kind == kind).cloned().collect())
+    }
+
     async fn record(&self, entry: &Entry) -> Result<(), Fault> {
         self.call(|kept| drop(kept.entries.insert(entry.key.clone(), entry.clone())))
     }

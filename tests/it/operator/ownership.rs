@@ -76,6 +76,27 @@ async fn an_edit_that_keeps_our_tags_is_one_put() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn tags_taken_away_right_after_ours_come_back() {
+    let mut bench = Bench::made().await;
+    let strip = |bench: &Bench| {
+        let none = json!({"tags": {}});
+        bench.world.azure(|azure, now| azure.patch(now, RESOURCE_GROUP, GROUP, none).unwrap());
+    };
+    strip(&bench);
+    bench.wake();
+    bench.step().await;
+    assert_eq!(bench.count("Tag"), 1, "\n{}", bench.history());
+    strip(&bench);
+    bench.live_on(Duration::from_mins(10)).await;
+    bench.assert_condition("NotConverging", "True NotConverging");
+    bench.live_on(Duration::from_hours(1)).await;
+    bench.settle().await;
+    assert_eq!(bench.count("Tag"), 2, "\n{}", bench.history());
+    assert!(bench.tag(tags::OWNER).is_some());
+    bench.assert_condition("NotConverging", "False InSync");
+}
+
+#[tokio::test(start_paused = true)]
 async fn lost_tags_alone_are_one_patch() {
     let mut bench = Bench::made().await;
     let started = bench.started();

@@ -1,6 +1,6 @@
 //! Any sequence of edits, faults, accidents and kills ends at rest, as wanted.
 //!
-//! `ACI_OPERATOR_TEST_SEEDS` says how many sequences are tried.
+//! `ACI_OPERATOR_TEST_SEEDS` says how many sequences are tried, other ones each time.
 
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use aci_operator::core::container_group::tags;
 use aci_operator::emulator::faults::{Effect, Operation};
 use aci_operator::emulator::model::Accident;
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use serde_json::{Value, json};
 
 use super::bench::Bench;
@@ -164,7 +165,13 @@ fn foreign(bench: &Bench, change: impl FnOnce(&mut Value)) {
     });
 }
 
+/// Who takes our tags away before we have seen them leaves a group that nothing proves to be ours.
+fn may_lose_the_claim(happening: &Happening) -> bool {
+    matches!(happening, Happening::ForeignTags | Happening::ForeignImage(true))
+}
+
 async fn converges(policy: UpdatePolicy, happenings: Vec<(Happening, u64)>) {
+    let lost = happenings.iter().any(|(happening, _)| may_lose_the_claim(happening));
     let mut bench = Bench::empty();
     bench.apply_issuer(local_ca());
     let mut group = sample();
@@ -187,6 +194,7 @@ async fn converges(policy: UpdatePolicy, happenings: Vec<(Happening, u64)>) {
     bench.live_on(Duration::from_hours(3)).await;
     bench.wrote(&[]);
     match policy {
+        _ if lost && bench.condition("Stalled") == "True NotOwned" => {}
         UpdatePolicy::Replace => bench.assert_ready(),
         _ if bench.condition("Ready").starts_with("True") => bench.assert_ready(),
         _ => bench.assert_condition("Stalled", "True ApprovalRequired"),
@@ -197,18 +205,20 @@ async fn converges(policy: UpdatePolicy, happenings: Vec<(Happening, u64)>) {
     }
 }
 
-fn seeds() -> u32 {
-    let asked = std::env::var("ACI_OPERATOR_TEST_SEEDS").ok();
-    asked.and_then(|text| text.parse().ok()).unwrap_or(12)
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: seeds(),
+/// A gate must give the same answer twice, so without a number the sequences are the same each time.
+fn sequences() -> ProptestConfig {
+    let asked = std::env::var("ACI_OPERATOR_TEST_SEEDS").ok().and_then(|text| text.parse().ok());
+    ProptestConfig {
+        cases: asked.unwrap_or(60),
+        rng_seed: asked.map_or(RngSeed::Fixed(1), |_| RngSeed::Random),
         failure_persistence: None,
         max_shrink_iters: 400,
         ..ProptestConfig::default()
-    })]
+    }
+}
+
+proptest! {
+    #![proptest_config(sequences())]
 
     #[test]
     fn every_sequence_comes_to_rest(

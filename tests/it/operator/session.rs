@@ -92,21 +92,30 @@ impl Session {
                 text => self.files.last_mut().unwrap().push_str(text),
             }
         }
+        let text = |file: &str| String::from_utf8(STANDARD.decode(file).unwrap()).unwrap();
+        if let ("publish", [origins, _]) = (self.verb().as_str(), self.files.as_slice()) {
+            let origins = text(origins);
+            self.files = vec![String::new()];
+            self.publish(origins);
+        }
         if let [chain, key, _] = self.files.as_slice() {
-            let text = |file: &str| String::from_utf8(STANDARD.decode(file).unwrap()).unwrap();
             let (chain_pem, key_pem) = (text(chain), Secret::new(text(key)));
-            let generation = self.between("echo ", " >\"$new/generation\"").parse().unwrap();
+            let arguments = self.between("set -- ", "\ncase swap in");
+            let generation = arguments.rsplit_once(' ').unwrap().1.parse().unwrap();
             self.files = vec![String::new()];
             self.switch(Pair { chain_pem, key_pem, generation });
         }
     }
 
+    fn verb(&self) -> String {
+        self.between("\ncase ", " in\ntrial)")
+    }
+
     fn begin(&mut self) {
-        let verb = self.between("\ncase ", " in\ntrial)");
-        match (verb.as_str(), self.mode()) {
+        match (self.verb().as_str(), self.mode()) {
             ("trial", Exec::Lossy) => self.tried("available lossy"),
             ("trial", _) => self.tried("available lossless"),
-            ("swap", _) => self.say("listening"),
+            ("swap" | "publish", _) => self.say("listening"),
             (other, _) => panic!("the script does {other}"),
         }
     }
@@ -114,6 +123,19 @@ impl Session {
     fn tried(&mut self, answer: &str) {
         self.world.note("TryExec");
         self.say(answer);
+    }
+
+    fn publish(&mut self, origins: String) {
+        if self.mode() == Exec::Refuses {
+            return self.say("refused cannot switch the origins");
+        }
+        let mut state = self.world.state();
+        state.writes.push("TellOrigins");
+        if let Some(run) = state.engine.run_mut(&self.group) {
+            run.origins = Some(origins);
+        }
+        drop(state);
+        self.say("published");
     }
 
     fn switch(&mut self, pair: Pair) {

@@ -13,6 +13,9 @@ use super::{PATIENCE, POLL, Pass, REST, STALE, Verdict, first_start, is_deleted,
 use crate::core::fields::Change;
 use crate::core::{ConditionType, Cost, Health, Reason};
 
+/// Time until the mark of our ownership that ARM did not keep is sent again.
+const RETAG: TimeDelta = TimeDelta::hours(1);
+
 pub(super) fn own(pass: &mut Pass<'_>) -> Option<Verdict> {
     let group = pass.group()?;
     if is_ours(group, pass.observed) {
@@ -170,23 +173,27 @@ pub(super) fn repair(pass: &mut Pass<'_>) -> Option<Verdict> {
     }
 }
 
-/// Sends `own` tags, once: a read that does not show them yet is waited for, and what ARM shows
-/// otherwise for longer, although it accepted them, is ARM's to decide. `None` in that case.
+/// Sends `own` tags: a read that does not show them yet is waited for, and what ARM shows otherwise
+/// for longer, although it accepted them, is ARM's to decide: `None`. The mark of our ownership is
+/// tried again: somebody may have taken it away right after us, and it restarts nothing.
 fn tag(pass: &mut Pass<'_>, own: BTreeMap<String, String>, message: &str) -> Option<Verdict> {
-    let tags = over(pass.group(), own.clone());
+    let all = over(pass.group(), own.clone());
+    let marked = pass.group().and_then(|group| tags::get(&group.tags, tags::OWNER)).is_some();
     match &pass.memory.tagged {
         Some(last) if last.tags == own && pass.now < last.at + STALE => {
             let message = "ARM still shows the tags as they were before our last change";
             Some(Verdict::wait(Health::Reconciling, Reason::Provisioning, message, POLL))
         }
-        Some(last) if last.tags == own && last.accepted => {
+        Some(last)
+            if last.tags == own && last.accepted && (marked || pass.now < last.at + RETAG) =>
+        {
             let (kind, reason) = (ConditionType::NotConverging, Reason::NotConverging);
             pass.assert(kind, true, reason, format!("ARM keeps its own tags: {message}"));
             None
         }
         _ => {
             pass.memory.tagged = Some(TagRecord { at: pass.now, tags: own, accepted: false });
-            Some(Verdict::step(Step::Tag(tags), Cost::Tag, Reason::Changed, message))
+            Some(Verdict::step(Step::Tag(all), Cost::Tag, Reason::Changed, message))
         }
     }
 }
@@ -227,13 +234,6 @@ fn say_drift(pass: &mut Pass<'_>, found: &Difference) {
         (Reason::NotConverging, format!("ARM keeps its own value: {kept}"))
     };
     pass.assert(ConditionType::NotConverging, !found.kept.is_empty(), reason, message);
-}
-
-/// A leave that was given for a change is used up when nothing is left to change.
-pub(super) fn use_up_approval(pass: &mut Pass<'_>) -> Option<Verdict> {
-    let given = pass.observed.requests.approve.as_ref().map(|approval| approval.at);
-    pass.memory.approval_used = pass.memory.approval_used.max(given);
-    None
 }
 
 /// Whether the containers were started anew since the group was last as wanted.

@@ -1,0 +1,192 @@
+//! The group's public origins, and those who follow them. The registration here is what its kind
+//! would have published.
+
+use std::time::Duration;
+
+use aci_operator::emulator::model::Accident;
+use aci_operator::ports::{Clock as _, Entry, ObjectKey, Phase};
+use serde_json::{Value, json};
+
+use super::bench::Bench;
+use super::engine::Exec;
+use super::world::GROUP;
+
+const HOST: &str = "https://mon-dns.com";
+
+fn registration() -> ObjectKey {
+    ObjectKey::new("AppRegistration", "mon-api")
+}
+
+/// What the registration's last pass left: it has these among its redirect URIs.
+fn publishes(bench: &Bench, origins: &Value) {
+    let mut kept = bench.home.kept();
+    let spec = json!({"containerGroupRef": {"name": GROUP}, "ipRedirectUris": true});
+    let entry = Entry {
+        key: registration(),
+        uid: "uid-r".to_owned(),
+        generation: 1,
+        created: bench.world.now(),
+        manifest: json!({"spec": spec}),
+        place: None,
+        phase: Phase::Made,
+        deletion: None,
+        orphaned: false,
+        invalid: None,
+        pinned: std::collections::BTreeMap::new(),
+    };
+    kept.entries.insert(registration(), entry);
+    kept.status.insert(registration(), json!({"appId": "the-app", "origins": origins}));
+}
+
+/// The sample with the volume that tells its API the origins, made and at rest.
+async fn made() -> Bench {
+    Bench::made_with(|spec| {
+        let mount = json!({"name": "aci-operator-origins", "mountPath": "/etc/origins"});
+        spec.containers[0].volume_mounts.push(serde_json::from_value(mount).unwrap());
+    })
+    .await
+}
+
+fn told(bench: &Bench) -> Vec<String> {
+    let state = bench.world.state();
+    let origins = state.engine.runs().next().unwrap().origins.clone().unwrap_or_default();
+    origins.lines().map(str::to_owned).collect()
+}
+
+fn name(bench: &Bench) -> String {
+    format!("https://{}", bench.status()["fqdn"].as_str().unwrap())
+}
+
+fn address(bench: &Bench) -> String {
+    format!("https://{}", bench.status()["ip"].as_str().unwrap())
+}
+
+#[tokio::test(start_paused = true)]
+async fn names_and_address_are_published_once_served() {
+    let bench = made().await;
+    let mut origins = vec![address(&bench), HOST.to_owned(), name(&bench)];
+    origins.sort();
+    assert_eq!(bench.status()["origins"], json!(origins));
+    assert_eq!(told(&bench), origins);
+    bench.assert_condition("OriginsCurrent", "True OriginsTold");
+    assert_eq!(bench.condition("AppRegistrationReady"), "");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_address_leaves_at_once_and_the_new_one_joins_when_served() {
+    let mut bench = made().await;
+    let old = address(&bench);
+    bench.world.state().engine.exec = Exec::Refuses;
+    let accident = Accident::IpChange { group: GROUP.to_owned() };
+    bench.world.azure(|azure, now| azure.happen(now, &accident)).unwrap();
+    bench.live_on(Duration::from_secs(10)).await;
+    bench.wake();
+    bench.step().await;
+    bench.step().await;
+    let new = address(&bench);
+    assert_ne!(old, new);
+    // The leaf that names the new address cannot be served: nobody is sent there yet.
+    bench.live_on(Duration::from_secs(30)).await;
+    assert_eq!(bench.status()["origins"], json!([HOST, name(&bench)]));
+    bench.world.state().engine.exec = Exec::Works;
+    bench.live_on(Duration::from_mins(3)).await;
+    let origins = bench.status()["origins"].clone();
+    assert!(origins.as_array().unwrap().contains(&json!(new)), "{origins}");
+    assert!(told(&bench).contains(&new) && !told(&bench).contains(&old));
+    assert_eq!(bench.count("Put"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn containers_are_told_what_the_registration_has() {
+    let mut bench = made().await;
+    publishes(&bench, &json!([name(&bench)]));
+    bench.wake();
+    bench.settle().await;
+    assert_eq!(told(&bench), [name(&bench)]);
+    bench.assert_condition("AppRegistrationReady", "False OriginsBehind");
+    bench.assert_ready();
+    publishes(&bench, &bench.status()["origins"]);
+    bench.wake();
+    bench.settle().await;
+    assert_eq!(told(&bench).len(), 3);
+    bench.assert_condition("AppRegistrationReady", "True InSync");
+    bench.wrote(&["TellOrigins", "TellOrigins"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn containers_made_anew_are_told_again() {
+    let mut bench = made().await;
+    bench.world.azure(|azure, now| azure.stop(now, "mon-groupe", GROUP)).unwrap();
+    bench.live_on(Duration::from_secs(30)).await;
+    bench.world.azure(|azure, now| azure.start(now, "mon-groupe", GROUP)).ok();
+    bench.live_on(Duration::from_mins(5)).await;
+    bench.wake();
+    bench.settle().await;
+    assert!(told(&bench).contains(&address(&bench)), "\n{}", bench.history());
+    bench.assert_ready();
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_address_is_given_away_while_a_registration_has_it() {
+    let mut bench = made().await;
+    publishes(&bench, &bench.status()["origins"]);
+    let old = address(&bench);
+    bench.edit(|spec| spec.containers[0].resources.requests.cpu = 2.0);
+    bench.live_on(Duration::from_secs(10)).await;
+    bench.approve();
+    bench.live_on(Duration::from_mins(1)).await;
+    bench.wrote(&[]);
+    bench.assert_condition("Reconciling", "True OriginsBehind");
+    assert!(bench.message("Ready").contains(&old), "{}", bench.message("Ready"));
+    // The name stays ours (TenantReuse), and the user's host too.
+    assert_eq!(bench.status()["origins"], json!([HOST, name(&bench)]));
+    publishes(&bench, &json!([HOST, name(&bench)]));
+    bench.wake();
+    bench.live_on(Duration::from_mins(5)).await;
+    bench.settle().await;
+    assert_eq!((bench.count("Delete"), bench.count("Put")), (1, 1), "\n{}", bench.history());
+    bench.assert_ready();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_that_goes_takes_its_name_along_first() {
+    let mut bench = made().await;
+    publishes(&bench, &bench.status()["origins"]);
+    bench.delete();
+    bench.live_on(Duration::from_mins(1)).await;
+    assert_eq!(bench.count("Delete"), 0);
+    assert!(bench.status().get("origins").is_none(), "{}", bench.status());
+    publishes(&bench, &json!([name(&bench)]));
+    bench.live_on(Duration::from_mins(1)).await;
+    assert_eq!(bench.count("Delete"), 0);
+    // The user's own name may stay for its grace.
+    publishes(&bench, &json!([HOST]));
+    bench.live_on(Duration::from_mins(5)).await;
+    assert_eq!(bench.count("Delete"), 1);
+    assert!(bench.world.state().azure.names().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_published_field_is_waited_for_and_put_in() {
+    let mut bench = Bench::empty();
+    bench.apply_issuer(super::manifests::local_ca());
+    let mut group = super::manifests::sample();
+    let variable = json!({
+        "name": "APP_CLIENT_ID",
+        "valueFrom": {"appRegistration": {"name": "mon-api", "field": "appId"}},
+    });
+    let variables = &mut group.spec.containers[0].environment_variables;
+    variables.push(serde_json::from_value(variable).unwrap());
+    bench.apply(group);
+    bench.live_on(Duration::from_mins(2)).await;
+    bench.assert_condition("Reconciling", "True ReferenceMissing");
+    assert!(bench.message("Ready").contains("`mon-api` has no `appId` yet"));
+    publishes(&bench, &json!([]));
+    bench.wake();
+    bench.live_on(Duration::from_mins(3)).await;
+    let shown = bench.world.shown(GROUP);
+    let variables = &shown["properties"]["containers"][0]["properties"]["environmentVariables"];
+    let found = variables.as_array().unwrap().iter().find(|v| v["name"] == "APP_CLIENT_ID");
+    assert_eq!(found.unwrap()["value"], "the-app");
+    assert_eq!(bench.count("Put"), 1);
+}
