@@ -1,6 +1,6 @@
 //! `AppRegistration`: the Microsoft Entra applications of a protected API.
 //!
-//! One application stands for the API. With `swagger` a second one, "NAME - OpenAPI", stands for its
+//! One application stands for the API. With `swagger` a second one, `NAME - OpenAPI`, stands for its
 //! Swagger page: a single-page application that may ask for the API's scopes.
 
 use kube::CustomResource;

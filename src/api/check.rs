@@ -9,6 +9,8 @@ use super::container_group::{
 use super::{Issuer, Object};
 use crate::core::{Invalid, names, sidecar};
 
+mod app_registration;
+
 /// What begins the names that the operator keeps for itself.
 const RESERVED: &str = "aci-operator-";
 /// Azure's limit, and what the operator needs of it.
@@ -57,8 +59,6 @@ fn from_docker_hub(image: &str) -> bool {
         Some((host, _)) => !host.contains(['.', ':']) && host != "localhost",
     }
 }
-
-mod app_registration;
 
 #[derive(Default)]
 struct Found(Vec<Invalid>);

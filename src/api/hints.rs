@@ -81,7 +81,9 @@ pub(super) fn pattern(pattern: &str) -> String {
         r"^[A-Za-z0-9_][-\w.:/]*$" => {
             "must be letters, digits and `-_.:/`, and begin with a letter or digit".to_owned()
         }
-        GUID => "must be an application id, such as 00000000-0000-0000-0000-000000000000".to_owned(),
+        GUID => {
+            "must be an application id, such as 00000000-0000-0000-0000-000000000000".to_owned()
+        }
         "^/[^:]*$" => "must be an absolute path without `:`".to_owned(),
         "^[^/]+$" => "must be a host name, without scheme and path".to_owned(),
         r"^[-\w._()]*[-\w_()]$" => {

@@ -15,8 +15,8 @@ use serde_json::Value;
 
 use super::container_group::schema;
 use super::{
-    AppRegistration, AppRegistrationSpec, ContainerGroup, ContainerGroupSpec, GROUP, Issuer, IssuerSpec, Object, ObjectKey, VERSION,
-    check, hints, shape,
+    AppRegistration, AppRegistrationSpec, ContainerGroup, ContainerGroupSpec, GROUP, Issuer,
+    IssuerSpec, Object, ObjectKey, VERSION, check, hints, shape,
 };
 use crate::core::Invalid;
 

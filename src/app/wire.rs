@@ -31,8 +31,8 @@ use crate::http::{self, Readiness};
 use crate::metrics::Metrics;
 use crate::pki::LocalAuthority;
 use crate::ports::{
-    Change, Clock as _, ContainerGroups, Directory as Applications, Entry, ObjectKey, OsRandom, Phase, ResourceGroups,
-    SystemClock,
+    Change, Clock as _, ContainerGroups, Directory as Applications, Entry, ObjectKey, OsRandom,
+    Phase, ResourceGroups, SystemClock,
 };
 use crate::probe::TlsProbe;
 use crate::reconcile::container_group::Preview;
@@ -145,7 +145,8 @@ pub(super) async fn azure(app: &App, home: &Home, metrics: &Metrics) -> Result<A
         CloudName::UsGov => Cloud::usgov(),
         CloudName::Local => Ok(local_cloud(app, variable)?),
     };
-    let cloud = cloud.map_err(Error::Azure)?;
+    let mut cloud = cloud.map_err(Error::Azure)?;
+    cloud.authority_host = credential::authority(&cloud, &environment).map_err(Error::Azure)?;
     let credential = credential::chain(&cloud, &environment).map_err(Error::Azure)?;
     let metrics = metrics.clone();
     let observer: azure::Observer = Arc::new(move |operation, code| {

@@ -194,7 +194,11 @@ impl<T: Transport> Graph<T> {
             403 if code == "Authorization_RequestDenied" => {
                 // Without a token there would be no answer at all.
                 let caller = self.transport.caller().await.ok();
-                Fault::NotGranted { service, message, remedy: grant::remedy(right, caller.as_ref()) }
+                Fault::NotGranted {
+                    service,
+                    message,
+                    remedy: grant::remedy(right, caller.as_ref()),
+                }
             }
             401 | 403 => Fault::Forbidden { service, message },
             // What was just made, and is not there yet for whoever answers.
@@ -266,7 +270,9 @@ impl<T: Transport> Directory for Graph<T> {
         let path = "/v1.0/directory/deletedItems/microsoft.graph.application".to_owned();
         let wanted = |found: &Value| found["uniqueName"] == unique_name;
         let found = self.find("deletedItems.list", path, grant::APPLICATIONS, wanted).await?;
-        found.map(|found| Ok(Deleted { object_id: id(&found)?, tags: wire::tags(&found) })).transpose()
+        found
+            .map(|found| Ok(Deleted { object_id: id(&found)?, tags: wire::tags(&found) }))
+            .transpose()
     }
 
     async fn deleted_principal(&self, app_id: &str) -> Result<Option<String>, Fault> {
@@ -287,8 +293,7 @@ impl<T: Transport> Directory for Graph<T> {
         let wanted = |found: &Value| {
             found["resourceId"] == resource && found["consentType"] == "AllPrincipals"
         };
-        let found =
-            self.find("oauth2PermissionGrants.list", path, grant::CONSENTS, wanted).await?;
+        let found = self.find("oauth2PermissionGrants.list", path, grant::CONSENTS, wanted).await?;
         found.map(|found| Ok(Grant { id: id(&found)?, scopes: wire::scopes(&found) })).transpose()
     }
 
@@ -344,7 +349,7 @@ fn below(set: &str, id: &str) -> Result<String, Fault> {
     Ok(format!("/v1.0/{set}/{id}"))
 }
 
-/// A quote in a text of OData is doubled.
+/// A quote in a text of `OData` is doubled.
 fn quote(text: &str) -> String {
     text.replace('\'', "''")
 }

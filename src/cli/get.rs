@@ -194,9 +194,8 @@ const WIDE: [&str; 12] = [
 ];
 const REGISTRATION: [&str; 7] =
     ["NAME", "READY", "APP-ID", "SWAGGER-APP-ID", "ORIGINS", "REASON", "AGE"];
-const WIDE_REGISTRATION: [&str; 9] = [
-    "NAME", "READY", "APP-ID", "SWAGGER-APP-ID", "ORIGINS", "REASON", "AGE", "SCOPE", "MESSAGE",
-];
+const WIDE_REGISTRATION: [&str; 9] =
+    ["NAME", "READY", "APP-ID", "SWAGGER-APP-ID", "ORIGINS", "REASON", "AGE", "SCOPE", "MESSAGE"];
 const LIVE: &[&str] = &["NAME", "RESOURCE-GROUP", "LOCATION", "STATE", "IP", "FQDN", "OURS"];
 
 fn header(kind: view::Kind, wide: bool) -> &'static [&'static str] {

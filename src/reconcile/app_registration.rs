@@ -1,7 +1,5 @@
 //! The kind `AppRegistration`.
 
-use std::collections::BTreeSet;
-
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -10,10 +8,11 @@ use super::{Ctx, Kind, Resolved};
 use crate::api::AppRegistration;
 use crate::api::status::AppRegistrationStatus;
 use crate::core::app_registration::{
-    Desired, Effect, Facts, Grant, Holder, Memory, Observed, Seen, Step, Which, plan, settle,
+    Application, Desired, Effect, Facts, Grant, Holder, Memory, Observed, Seen, Step, Which, plan,
+    settle,
 };
 use crate::core::{Fault, Goal, Invalid, Plan};
-use crate::ports::{ApplicationKey, Entry, Named, ObjectKey, Requests};
+use crate::ports::{ApplicationKey, Entry, Named, ObjectKey, Phase, Requests};
 
 mod desired;
 
@@ -65,7 +64,7 @@ impl Kind for AppRegistration {
         let api = self.look(Which::Api, &owner, &memory, ctx).await?;
         let swagger = self.look(Which::Swagger, &owner, &memory, ctx).await?;
         let grant = self.consent(&api, &swagger, &memory, ctx).await?;
-        let made = entry.phase == crate::ports::Phase::Made;
+        let made = entry.phase == Phase::Made;
         Ok(Ok(Observed { api, swagger, grant, identity, owner, made, memory, requests }))
     }
 
@@ -160,17 +159,16 @@ impl AppRegistration {
                 seen.principal = ctx.directory.principal(&application.app_id).await?;
                 if seen.principal.is_none() && name_taken {
                     let deleted = ctx.directory.deleted_principal(&application.app_id).await;
-                    seen.deleted_principal = deleted.unwrap_or_default();
+                    // What may not be looked for is made anew.
+                    seen.deleted_principal = allowed(deleted)?.unwrap_or_default();
                 }
             }
             None if name_taken => {
-                seen.holder = match ctx.directory.deleted_application(&unique_name).await {
+                let deleted = ctx.directory.deleted_application(&unique_name).await;
+                seen.holder = match allowed(deleted)? {
                     Ok(Some(deleted)) => Holder::Deleted(deleted),
                     Ok(None) => Holder::Nobody,
-                    Err(fault @ (Fault::Forbidden { .. } | Fault::NotGranted { .. })) => {
-                        Holder::Hidden(fault.to_string())
-                    }
-                    Err(fault) => return Err(fault),
+                    Err(why) => Holder::Hidden(why),
                 };
             }
             None => {}
@@ -196,13 +194,21 @@ impl AppRegistration {
     }
 }
 
+/// A look that a right of its own is needed for; the inner error is that it is missing.
+fn allowed<T>(looked: Result<T, Fault>) -> Result<Result<T, String>, Fault> {
+    match looked {
+        Err(fault @ (Fault::Forbidden { .. } | Fault::NotGranted { .. })) => {
+            Ok(Err(fault.to_string()))
+        }
+        other => other.map(Ok),
+    }
+}
+
 fn status(object: &AppRegistration, observed: &Observed, facts: &Facts) -> AppRegistrationStatus {
     let (api, swagger) = (&observed.api.application, &observed.swagger.application);
-    let uris = |seen: &Option<_>| -> Vec<String> {
-        let application: Option<&crate::core::app_registration::Application> = seen.as_ref();
-        let all: BTreeSet<String> =
-            application.map(|found| found.properties.redirect_uris()).unwrap_or_default();
-        all.into_iter().collect()
+    let uris = |found: &Option<Application>| {
+        let all = found.as_ref().map(|found| found.properties.redirect_uris());
+        all.into_iter().flatten().collect()
     };
     let scope = object.spec.scopes.first();
     AppRegistrationStatus {

@@ -14,8 +14,9 @@ use aci_operator::core::{Condition, ConditionType, Fault, Secret, Truth, sidecar
 use aci_operator::metrics::Metrics;
 use aci_operator::pki::LocalAuthority;
 use aci_operator::ports::{
-    ApplicationKey, Change, ContainerGroups, Directory as Applications, ExecSession, Ledger as _, Named, ObjectKey, OsRandom, Probe, RequestBox as _,
-    Requests, ResourceGroups, Secrets as _, SystemClock, TerminalSize,
+    ApplicationKey, Change, ContainerGroups, Directory as Applications, ExecSession, Ledger as _,
+    Named, ObjectKey, OsRandom, Probe, RequestBox as _, Requests, ResourceGroups, Secrets as _,
+    SystemClock, TerminalSize,
 };
 use aci_operator::reconcile::{Ctx, Sightings, pass};
 use aci_operator::source::{Directory, Options, scan};

@@ -26,10 +26,10 @@ const GRAPH_APP: &str = "00000003-0000-0000-c000-000000000000";
 /// The administrator's command.
 /// <https://learn.microsoft.com/graph/api/serviceprincipal-post-approleassignments>
 pub(super) fn remedy(right: Right, caller: Option<&Caller>) -> String {
-    let (principal, graph) = caller.map_or(
-        ("OBJECT_ID_OF_THE_OPERATOR", "https://graph.microsoft.com"),
-        |caller| (caller.object_id.as_str(), caller.graph.as_str()),
-    );
+    let (principal, graph) = caller
+        .map_or(("OBJECT_ID_OF_THE_OPERATOR", "https://graph.microsoft.com"), |caller| {
+            (caller.object_id.as_str(), caller.graph.as_str())
+        });
     let Right { name, id } = right;
     format!(
         "a Privileged Role Administrator grants {name} with: az rest --method POST --url \

@@ -51,9 +51,7 @@ pub(super) fn body(properties: &Properties) -> Value {
     let mut api = Map::new();
     put(&mut api, "requestedAccessTokenVersion", token_version.map(|version| json!(version)));
     put(&mut api, "oauth2PermissionScopes", scopes.as_ref().map(list));
-    let clients = |(app_id, ids): (&String, &BTreeSet<String>)| {
-        json!({ "appId": app_id, "delegatedPermissionIds": ids })
-    };
+    let clients = |(app_id, ids): (&String, &BTreeSet<String>)| json!({ "appId": app_id, "delegatedPermissionIds": ids });
     let pre_authorized = pre_authorized.as_ref().map(|all| all.iter().map(clients).collect());
     put(&mut api, "preAuthorizedApplications", pre_authorized);
     let mut body = Map::new();

@@ -143,7 +143,7 @@ pub enum Step {
         /// Its name in the tenant.
         unique_name: String,
         /// All of it.
-        properties: Properties,
+        properties: Box<Properties>,
     },
     /// Change properties of an application.
     Update {
@@ -152,9 +152,9 @@ pub enum Step {
         /// Its id.
         object_id: String,
         /// What differs, lists whole.
-        properties: Properties,
+        properties: Box<Properties>,
         /// How that was before, as far as known.
-        before: Properties,
+        before: Box<Properties>,
     },
     /// Make the service principal of an application.
     CreatePrincipal {

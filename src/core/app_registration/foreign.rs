@@ -29,7 +29,8 @@ pub(super) fn origins(
 ) -> BTreeSet<String> {
     let group = desired.group.clone().unwrap_or_default();
     let grace = TimeDelta::from_std(desired.grace).unwrap_or(TimeDelta::MAX);
-    let served = group.origins.into_iter().filter(|origin| desired.ip_redirect_uris || !has_ip(origin));
+    let served =
+        group.origins.into_iter().filter(|origin| desired.ip_redirect_uris || !has_ip(origin));
     let mut wanted: BTreeSet<String> = served.collect();
     for origin in &wanted {
         let host = group.hosts.contains(host_of(origin));
@@ -48,9 +49,14 @@ pub(super) fn origins(
 }
 
 /// When the first grace ends, from now.
-pub(super) fn grace_ends(desired: &Desired, memory: &Memory, now: DateTime<Utc>) -> Option<TimeDelta> {
+pub(super) fn grace_ends(
+    desired: &Desired,
+    memory: &Memory,
+    now: DateTime<Utc>,
+) -> Option<TimeDelta> {
     let grace = TimeDelta::from_std(desired.grace).ok()?;
-    let ends = memory.origins.values().filter(|origin| origin.host).filter_map(|origin| origin.lost);
+    let ends =
+        memory.origins.values().filter(|origin| origin.host).filter_map(|origin| origin.lost);
     ends.map(|lost| lost + grace - now).filter(|left| *left > TimeDelta::zero()).min()
 }
 

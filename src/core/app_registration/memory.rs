@@ -115,12 +115,12 @@ impl Memory {
             Step::Create { which, properties, .. } => {
                 let app = self.of_mut(*which);
                 let before = Properties::default();
-                app.write(now, before, properties.clone());
+                app.write(now, before, (**properties).clone());
                 app.made = Some(now);
                 (app.absent, app.deleted) = (None, None);
             }
             Step::Update { which, properties, before, .. } => {
-                self.of_mut(*which).write(now, before.clone(), properties.clone());
+                self.of_mut(*which).write(now, (**before).clone(), (**properties).clone());
             }
             Step::CreatePrincipal { which, .. } | Step::RestorePrincipal { which, .. } => {
                 self.of_mut(*which).principal = Some(now);

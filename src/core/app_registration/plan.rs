@@ -8,7 +8,9 @@ use chrono::{DateTime, Utc};
 use super::desired::Context;
 use super::foreign::{additions, grace_ends, is_registered, origins};
 use super::memory::{STALE, is_recent};
-use super::{Application, Desired, Memory, Observed, Properties, Seen, Step, Which, believed, owner_of};
+use super::{
+    Application, Desired, Memory, Observed, Properties, Seen, Step, Which, believed, owner_of,
+};
 use crate::core::{Assertion, ConditionType, Goal, Health, Plan, Reason, Truth, Wake};
 
 mod application;
@@ -104,6 +106,16 @@ impl View<'_> {
         self.read.properties == self.now.properties
     }
 
+    /// A change of the application.
+    fn update(&self, which: Which, properties: Properties) -> Step {
+        Step::Update {
+            which,
+            object_id: self.now.object_id.clone(),
+            before: Box::new(properties.of_same_names(&self.now.properties)),
+            properties: Box::new(properties),
+        }
+    }
+
     /// Redirect URIs that may be registered.
     fn redirect_uris(&self) -> BTreeSet<String> {
         let now = self.now.properties.redirect_uris();
@@ -160,11 +172,7 @@ impl<'a> Pass<'a> {
     }
 
     fn context(&self) -> Context<'_> {
-        Context {
-            desired: self.desired,
-            owner: &self.observed.owner,
-            origins: &self.origins,
-        }
+        Context { desired: self.desired, owner: &self.observed.owner, origins: &self.origins }
     }
 
     fn clients(&self) -> BTreeSet<&str> {
@@ -181,17 +189,12 @@ impl<'a> Pass<'a> {
         self.conditions.push(Assertion::new(kind, status, reason, message));
     }
 
-    /// A change of an application.
-    fn update(&self, view: &View<'_>, which: Which, properties: Properties) -> Step {
-        Step::Update {
-            which,
-            object_id: view.now.object_id.clone(),
-            before: properties.of_same_names(&view.now.properties),
-            properties,
-        }
-    }
-
     fn rest(&mut self) -> Verdict {
+        for kind in [ConditionType::Drifted, ConditionType::NotConverging] {
+            if !self.conditions.iter().any(|said| said.kind == kind) {
+                self.assert(kind, false, Reason::InSync, "");
+            }
+        }
         let unseen = [&self.api, &self.swagger].into_iter().flatten().any(|view| !view.is_shown());
         if unseen {
             return Verdict::not_shown("Graph does not show our last change yet");
@@ -260,13 +263,19 @@ impl<'a> Pass<'a> {
     }
 
     fn say_redirect_uris(&mut self) {
-        let Some(group) = &self.desired.group else { return };
         let kind = ConditionType::RedirectUrisCurrent;
+        let Some(group) = &self.desired.group else {
+            let message = "no container group is named";
+            return self.assert(kind, Truth::Unknown, Reason::Unknown, message);
+        };
         let is_current = |which: Which| {
             let view = self.view(which)?;
             let (now, placed) = (&view.read.properties, &self.memory.of(which).placed);
             let (have, want) = (now.redirect_uris(), self.context().redirect_uris(which));
-            Some(have.is_superset(&want) && !have.iter().any(|u| placed.contains(u) && !want.contains(u)))
+            Some(
+                have.is_superset(&want)
+                    && !have.iter().any(|u| placed.contains(u) && !want.contains(u)),
+            )
         };
         let swagger = self.desired.swagger.is_none() || is_current(Which::Swagger) == Some(true);
         let current = swagger && is_current(Which::Api) == Some(true);
@@ -301,11 +310,11 @@ fn view<'a>(
     Some(View { seen, read, now: Application { properties, ..read.clone() } })
 }
 
-/// Whether an application is ours to change and to delete: it bears our mark, or nobody's and is
-/// known to be ours, by its name or by the ledger.
+/// Whether an application is ours to change and to delete: it bears our mark, or nobody's and our
+/// name.
 fn is_ours(seen: &Seen, application: &Application, observed: &Observed) -> bool {
     match application.properties.tags.as_ref().and_then(owner_of) {
         Some(owner) => owner == observed.owner,
-        None => !seen.adopted || observed.made,
+        None => !seen.adopted,
     }
 }

@@ -219,7 +219,8 @@ mod tests {
             (&["a", "b", "x"], &["b", "c", "x"]),
             (&["b", "c", "x"], &["b", "c", "x"]),
         ] {
-            let found = named("n", read).with_write(&named("m", &["a", "b"]), &named("m", &["b", "c"]));
+            let found =
+                named("n", read).with_write(&named("m", &["a", "b"]), &named("m", &["b", "c"]));
             assert_eq!(found.spa_redirect_uris, set(believed), "{read:?}");
             // A name that somebody else gave stays theirs.
             assert_eq!(found.display_name.as_deref(), Some("n"));

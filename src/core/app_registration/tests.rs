@@ -66,8 +66,7 @@ struct Tenant {
 
 impl Tenant {
     fn empty() -> Self {
-        let identity =
-            Identity { tenant: "t".to_owned(), authority: "https://login/t".to_owned() };
+        let identity = Identity { tenant: "t".to_owned(), authority: "https://login/t".to_owned() };
         let observed = Observed {
             api: Seen::default(),
             swagger: Seen::default(),
@@ -283,8 +282,7 @@ fn a_name_that_comes_back_within_its_grace_is_not_touched() {
 
 #[test]
 fn addresses_are_registered_only_where_that_is_wanted() {
-    let wanted =
-        Desired { ip_redirect_uris: false, group: Some(group(&[HOST, IP])), ..desired() };
+    let wanted = Desired { ip_redirect_uris: false, group: Some(group(&[HOST, IP])), ..desired() };
     let mut tenant = Tenant::made(&wanted);
     assert!(!tenant.uris(Which::Api).contains(IP) && tenant.uris(Which::Api).contains(HOST));
 }
@@ -346,7 +344,9 @@ fn a_scope_is_disabled_in_one_pass_and_removed_in_a_later_one() {
     wanted.scopes.push(scope("more"));
     let mut tenant = Tenant::made(&wanted);
     let id = derived_id(OWNER, "scope", "more");
-    assert!(tenant.properties(Which::Api).pre_authorized.as_ref().unwrap()["app-Swagger"].contains(&id));
+    assert!(
+        tenant.properties(Which::Api).pre_authorized.as_ref().unwrap()["app-Swagger"].contains(&id)
+    );
     wanted.scopes.pop();
     tenant.pass(Goal::Present(&wanted));
     let api = tenant.properties(Which::Api).clone();

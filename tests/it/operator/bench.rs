@@ -8,7 +8,9 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
 
-use aci_operator::api::{AppRegistration, AppRegistrationSpec, ContainerGroup, ContainerGroupSpec, Issuer, Object};
+use aci_operator::api::{
+    AppRegistration, AppRegistrationSpec, ContainerGroup, ContainerGroupSpec, Issuer, Object,
+};
 use aci_operator::azure::graph::Graph;
 use aci_operator::core::certificate::{LeafFacts, Pair};
 use aci_operator::core::container_group::tags;

@@ -103,8 +103,7 @@ impl Bench {
     /// Somebody changes an application.
     fn somebody_patches(&self, part: &str, body: Value) {
         let id = self.shown(part)["id"].as_str().unwrap().to_owned();
-        let (status, answer) =
-            self.world.graph("PATCH", &format!("applications/{id}"), Some(body));
+        let (status, answer) = self.world.graph("PATCH", &format!("applications/{id}"), Some(body));
         assert_eq!(status, 204, "{answer}");
     }
 }

@@ -44,7 +44,7 @@ pub(super) fn lose_addresses(pass: &mut Pass<'_>) -> Option<Verdict> {
         }
         let uris = pass.want(which, &view.now).uris_alone();
         let message = format!("removing from {which}: {}", lost.join(" "));
-        Some(Verdict::step(pass.update(view, which, uris), Reason::AddressLost, message))
+        Some(Verdict::step(view.update(which, uris), Reason::AddressLost, message))
     })
 }
 
@@ -101,9 +101,11 @@ pub(super) fn make(pass: &mut Pass<'_>, which: Which) -> Option<Verdict> {
     }
     let drifted = memory.settled.as_ref() == Some(&wish);
     let message = format!("changing {which}: {}", writing.names());
-    let step = pass.update(view, which, writing);
+    let step = view.update(which, writing);
     let reason = if drifted { Reason::Drifted } else { Reason::Changed };
-    pass.assert(ConditionType::Drifted, drifted, reason, message.as_str());
+    if drifted {
+        pass.assert(ConditionType::Drifted, true, reason, message.as_str());
+    }
     Some(Verdict::step(step, reason, message))
 }
 
@@ -122,7 +124,7 @@ fn create(pass: &mut Pass<'_>, which: Which) -> Verdict {
     let step = Step::Create {
         which,
         unique_name: which.unique_name(&pass.observed.owner),
-        properties: pass.wish(which, ""),
+        properties: Box::new(pass.wish(which, "")),
     };
     Verdict::step(step, Reason::Creating, format!("making {which}"))
 }
@@ -146,9 +148,8 @@ fn absence(memory: &mut Memory, which: Which, now: DateTime<Utc>) -> Option<Verd
 /// <https://learn.microsoft.com/graph/api/directory-deleteditems-restore>
 fn recycle(pass: &mut Pass<'_>, which: Which, seen: &Seen) -> Verdict {
     let name = which.unique_name(&pass.observed.owner);
-    let stalled = |message: String| {
-        Verdict::wait(Health::Stalled, Reason::NameInRecycleBin, message, REST)
-    };
+    let stalled =
+        |message: String| Verdict::wait(Health::Stalled, Reason::NameInRecycleBin, message, REST);
     match &seen.holder {
         Holder::Unknown => Verdict::not_shown("looking for what holds its name"),
         Holder::Deleted(deleted) => match owner_of(&deleted.tags) {
@@ -201,9 +202,8 @@ pub(super) fn make_principal(pass: &mut Pass<'_>, which: Which) -> Option<Verdic
 pub(super) fn remove(observed: &Observed, now: DateTime<Utc>) -> Plan<Step, Memory> {
     let mut memory = observed.memory.clone();
     let apps = [(Which::Swagger, &observed.swagger), (Which::Api, &observed.api)];
-    let ours = |seen: &Seen| {
-        seen.application.as_ref().is_some_and(|found| is_ours(seen, found, observed))
-    };
+    let ours =
+        |seen: &Seen| seen.application.as_ref().is_some_and(|found| is_ours(seen, found, observed));
     let made = apps.iter().any(|(_, seen)| ours(seen));
     let verdict = apps.into_iter().find_map(|(which, seen)| match &seen.application {
         Some(found) if ours(seen) => Some(delete(observed, &memory, which, found, now)),

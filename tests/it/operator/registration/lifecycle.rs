@@ -27,10 +27,7 @@ async fn a_pair_is_made_with_six_writes() {
     let scope = &api["api"]["oauth2PermissionScopes"][0];
     assert_eq!(scope["adminConsentDisplayName"], "Access mon-API");
     assert_eq!(swagger["displayName"], "mon-API - OpenAPI");
-    assert_eq!(
-        swagger["spa"]["redirectUris"],
-        json!(["http://localhost:8000/oauth2-redirect"])
-    );
+    assert_eq!(swagger["spa"]["redirectUris"], json!(["http://localhost:8000/oauth2-redirect"]));
     let client = &api["api"]["preAuthorizedApplications"][0];
     assert_eq!(client["appId"], swagger["appId"]);
     assert_eq!(client["delegatedPermissionIds"], json!([scope["id"]]));

@@ -98,7 +98,9 @@ async fn a_missing_right_is_told_with_the_command_that_grants_it() {
     bench.live_on(Duration::from_mins(2)).await;
     bench.assert_registration("Stalled", "True GraphNotGranted");
     let message = bench.message_of(&registration_key(), "Stalled");
-    for part in ["az rest --method POST", "the-operators-object-id", "Application.ReadWrite.OwnedBy"] {
+    for part in
+        ["az rest --method POST", "the-operators-object-id", "Application.ReadWrite.OwnedBy"]
+    {
         assert!(message.contains(part), "{message}");
     }
     bench.wrote(&[]);

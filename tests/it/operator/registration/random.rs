@@ -1,12 +1,13 @@
 //! A throttled and eventually consistent Graph, kills, and addresses that come and go: one pair, never
 //! two; no redirect URI lost; no second write on an old read.
 //!
-//! `ACI_OPERATOR_TEST_SEEDS` says how many sequences are tried.
+//! `ACI_OPERATOR_TEST_SEEDS` says how many sequences are tried, other ones each time.
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::operator::gate::Moment;
+use crate::operator::random::sequences;
 
 /// Something that happens.
 #[derive(Clone, Debug)]
@@ -142,18 +143,8 @@ fn check(bench: &Bench, added: &BTreeSet<String>) {
     assert_eq!(bench.origins(), served, "{told}");
 }
 
-fn seeds() -> u32 {
-    let asked = std::env::var("ACI_OPERATOR_TEST_SEEDS").ok();
-    asked.and_then(|text| text.parse().ok()).unwrap_or(12)
-}
-
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: seeds(),
-        failure_persistence: None,
-        max_shrink_iters: 400,
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(sequences())]
 
     #[test]
     fn every_sequence_comes_to_rest(
