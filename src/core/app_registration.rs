@@ -20,7 +20,7 @@ mod properties;
 pub use desired::{
     Desired, GroupView, Holder, Observed, RoleWanted, ScopeWanted, Seen, Step, Swagger,
 };
-pub use foreign::origin_of;
+pub use foreign::{is_foreign, origin_of};
 pub use memory::{Effect, Memory, believed, settle};
 pub use plan::{Facts, plan};
 pub use properties::{AppRole, Properties, RequiredAccess, Scope};

@@ -8,8 +8,8 @@ use super::{Ctx, Kind, Resolved};
 use crate::api::AppRegistration;
 use crate::api::status::AppRegistrationStatus;
 use crate::core::app_registration::{
-    Application, Desired, Effect, Facts, Grant, Holder, Memory, Observed, Seen, Step, Which, plan,
-    settle,
+    Application, Desired, Effect, Facts, Grant, Holder, Memory, Observed, Seen, Step, Which,
+    is_foreign, plan, settle,
 };
 use crate::core::{Fault, Goal, Invalid, Plan};
 use crate::ports::{ApplicationKey, Entry, Named, ObjectKey, Phase, Requests};
@@ -50,7 +50,7 @@ impl Kind for AppRegistration {
     async fn observe(
         &self,
         entry: &Entry,
-        memory: Memory,
+        mut memory: Memory,
         requests: Requests,
         ctx: &Ctx,
     ) -> Result<Result<Observed, Invalid>, Fault> {
@@ -60,6 +60,9 @@ impl Kind for AppRegistration {
             return Ok(Err(Invalid::new("spec.adopt.appId", problem)));
         }
         let owner = format!("{}/{}", ctx.home_id, entry.uid);
+        if memory == Memory::default() {
+            recall(&mut memory, entry, ctx).await?;
+        }
         let identity = ctx.directory.identity().await?;
         let api = self.look(Which::Api, &owner, &memory, ctx).await?;
         let swagger = self.look(Which::Swagger, &owner, &memory, ctx).await?;
@@ -192,6 +195,18 @@ impl AppRegistration {
             _ => Ok(None),
         }
     }
+}
+
+/// Without a memory, what was published tells what we placed from what somebody else did: an address
+/// that is lost meanwhile must not pass for theirs.
+async fn recall(memory: &mut Memory, entry: &Entry, ctx: &Ctx) -> Result<(), Fault> {
+    let Some(status) = ctx.ledger.status(&entry.key).await? else { return Ok(()) };
+    let status: AppRegistrationStatus = serde_json::from_value(status).unwrap_or_default();
+    let ours = |uris: Vec<String>| uris.into_iter().filter(|uri| !is_foreign(uri, &status.foreign));
+    memory.api.placed = ours(status.redirect_uris.clone()).collect();
+    memory.swagger.placed = ours(status.swagger_redirect_uris.clone()).collect();
+    memory.place(status.origins.iter().cloned());
+    Ok(())
 }
 
 /// A look that a right of its own is needed for; the inner error is that it is missing.

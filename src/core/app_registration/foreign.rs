@@ -73,6 +73,16 @@ pub(super) fn is_registered(origin: &str, uris: &BTreeSet<String>) -> bool {
     uris.contains(origin) || uris.contains(&format!("{origin}{SWAGGER_PATH}"))
 }
 
+/// How a redirect URI of somebody else's is told.
+fn told(uri: &str) -> String {
+    format!("redirect URI {uri}")
+}
+
+/// Whether `additions`, which were told before, name the redirect URI.
+pub fn is_foreign(uri: &str, additions: &[String]) -> bool {
+    additions.contains(&told(uri))
+}
+
 /// What somebody else added to an application, for people.
 pub(super) fn additions(
     context: &Context<'_>,
@@ -85,7 +95,7 @@ pub(super) fn additions(
     let uris = have.redirect_uris().into_iter();
     let mut found: Vec<String> = uris
         .filter(|uri| !placed.contains(uri) && !wanted.contains(uri))
-        .map(|uri| format!("redirect URI {uri}"))
+        .map(|uri| told(&uri))
         .collect();
     for (id, scope) in have.scopes.iter().flatten() {
         let ours = context.is_ours(SCOPE, id, Some(&scope.value));

@@ -109,6 +109,12 @@ impl Memory {
         }
     }
 
+    /// Origins that are redirect URIs because of the group.
+    pub fn place(&mut self, origins: impl IntoIterator<Item = String>) {
+        let origin = |name| (name, Origin { host: false, lost: None });
+        self.origins.extend(origins.into_iter().map(origin));
+    }
+
     /// Notes a step before it is taken: a crash in between costs a wait, no second write.
     pub(super) fn note(&mut self, step: &Step, now: DateTime<Utc>) {
         match step {

@@ -206,3 +206,17 @@ async fn suspend_blocks_every_step() {
     bench.live_on(Duration::from_mins(5)).await;
     assert!(bench.world.applications().is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_memory_makes_no_lost_address_somebody_elses() {
+    let mut bench = Bench::registered().await;
+    bench.somebody_patches("api", json!({"web": {"redirectUris": [THEIRS]}}));
+    bench.serve(&[IP]);
+    bench.live_on(Duration::from_mins(12)).await;
+    assert!(bench.redirects("api").contains(IP), "\n{}", bench.history());
+    bench.home.kept().memory.clear();
+    bench.serve(&[]);
+    bench.live_on(Duration::from_mins(2)).await;
+    assert_eq!(bench.redirects("api"), set(&["http://localhost:8000", THEIRS]));
+    assert_eq!(bench.redirects("swagger"), set(&["http://localhost:8000/oauth2-redirect"]));
+}
