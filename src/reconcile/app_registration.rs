@@ -66,7 +66,7 @@ impl Kind for AppRegistration {
         let identity = ctx.directory.identity().await?;
         let api = self.look(Which::Api, &owner, &memory, ctx).await?;
         let swagger = self.look(Which::Swagger, &owner, &memory, ctx).await?;
-        let grant = self.consent(&api, &swagger, &memory, ctx).await?;
+        let grant = allowed(self.consent(&api, &swagger, &memory, ctx).await)?;
         let made = entry.phase == Phase::Made;
         Ok(Ok(Observed { api, swagger, grant, identity, owner, made, memory, requests }))
     }

@@ -90,8 +90,8 @@ pub struct Observed {
     pub api: Seen,
     /// Swagger's.
     pub swagger: Seen,
-    /// Consent of all users; only looked for where it is or was wanted.
-    pub grant: Option<Grant>,
+    /// Consent of all users, only looked for where it is or was wanted; or why we may not look.
+    pub grant: Result<Option<Grant>, String>,
     /// Who we are.
     pub identity: Identity,
     /// Home and object: the owner's mark.
@@ -245,11 +245,12 @@ impl Context<'_> {
         }
     }
 
-    /// The API's application as it should be, given what it is. `client` is Swagger's, where it may
-    /// be named already; `clients` are all that are or were Swagger's.
+    /// The API's application as it should be, given what it is and what Graph shows of it. `client` is
+    /// Swagger's, where it may be named already; `clients` are all that are or were Swagger's.
     pub(super) fn api(
         &self,
         have: &Application,
+        shown: &Properties,
         placed: &BTreeSet<String>,
         clients: &BTreeSet<&str>,
         client: Option<&str>,
@@ -264,18 +265,19 @@ impl Context<'_> {
             token_version: Some(2),
             identifier_uris: Some(uris),
             web_redirect_uris: Some(self.uris(Which::Api, now.web_redirect_uris.as_ref(), placed)),
-            app_roles: Some(self.roles(now.app_roles.as_ref())),
-            pre_authorized: Some(self.pre_authorized(now, clients, client)),
-            scopes: Some(self.scopes(now.scopes.as_ref())),
+            app_roles: Some(self.roles(now.app_roles.as_ref(), shown.app_roles.as_ref())),
+            pre_authorized: Some(self.pre_authorized(now, shown, clients, client)),
+            scopes: Some(self.scopes(now.scopes.as_ref(), shown.scopes.as_ref())),
             ..self.both(now)
         }
     }
 
-    /// Clients that need no consent: those of others, and Swagger's. Only scopes that are there already
-    /// are given: Graph refuses one that comes with the same write.
+    /// Clients that need no consent: those of others, and Swagger's. Only scopes that Graph shows are
+    /// given: it refuses those that its replicas do not know.
     fn pre_authorized(
         &self,
         now: &Properties,
+        shown: &Properties,
         clients: &BTreeSet<&str>,
         client: Option<&str>,
     ) -> BTreeMap<String, BTreeSet<String>> {
@@ -291,7 +293,8 @@ impl Context<'_> {
         for permissions in all.values_mut() {
             permissions.retain(|id| !leaves(id));
         }
-        let wanted = scopes.iter().filter(|(_, scope)| scope.is_enabled && is_wanted(scope));
+        let known = |id: &String| shown.scopes.as_ref().is_some_and(|all| all.contains_key(id));
+        let wanted = scopes.iter().filter(|(id, scope)| known(id) && is_wanted(scope));
         let wanted: BTreeSet<String> = wanted.map(|(id, _)| id.clone()).collect();
         all.extend(client.filter(|_| !wanted.is_empty()).map(|client| (client.to_owned(), wanted)));
         all
@@ -362,14 +365,19 @@ impl Context<'_> {
 
     /// A scope keeps its id for life. One of ours that is not wanted any more is disabled before it
     /// is removed: Graph refuses to remove one that is enabled.
-    fn scopes(&self, have: Option<&BTreeMap<String, Scope>>) -> BTreeMap<String, Scope> {
+    fn scopes(
+        &self,
+        have: Option<&BTreeMap<String, Scope>>,
+        shown: Option<&BTreeMap<String, Scope>>,
+    ) -> BTreeMap<String, Scope> {
+        let enabled = |id| shown.and_then(|all| all.get(id)).is_some_and(|scope| scope.is_enabled);
         let mut scopes = BTreeMap::new();
         for (id, scope) in have.into_iter().flatten() {
             let ours = self.is_ours(SCOPE, id, Some(&scope.value));
             match self.wanted_scope(&scope.value) {
                 Some(wanted) => drop(scopes.insert(id.clone(), wanted.scope())),
                 None if !ours => drop(scopes.insert(id.clone(), scope.clone())),
-                None if scope.is_enabled => {
+                None if scope.is_enabled || enabled(id) => {
                     scopes.insert(id.clone(), Scope { is_enabled: false, ..scope.clone() });
                 }
                 None => {}
@@ -384,14 +392,19 @@ impl Context<'_> {
     }
 
     /// Roles, like scopes.
-    fn roles(&self, have: Option<&BTreeMap<String, AppRole>>) -> BTreeMap<String, AppRole> {
+    fn roles(
+        &self,
+        have: Option<&BTreeMap<String, AppRole>>,
+        shown: Option<&BTreeMap<String, AppRole>>,
+    ) -> BTreeMap<String, AppRole> {
+        let enabled = |id| shown.and_then(|all| all.get(id)).is_some_and(|role| role.is_enabled);
         let mut roles = BTreeMap::new();
         for (id, role) in have.into_iter().flatten() {
             let ours = self.is_ours(ROLE, id, role.value.as_deref());
             match self.wanted_role(role.value.as_deref()) {
                 Some(wanted) => drop(roles.insert(id.clone(), wanted.role())),
                 None if !ours => drop(roles.insert(id.clone(), role.clone())),
-                None if role.is_enabled => {
+                None if role.is_enabled || enabled(id) => {
                     roles.insert(id.clone(), AppRole { is_enabled: false, ..role.clone() });
                 }
                 None => {}

@@ -187,14 +187,14 @@ fn merge(is: Value, before: &Value, after: &Value) -> Value {
 mod tests {
     use super::*;
 
-    fn set(all: &[&str]) -> Option<BTreeSet<String>> {
-        Some(all.iter().map(|&one| one.to_owned()).collect())
+    fn set(all: &[&str]) -> BTreeSet<String> {
+        all.iter().map(|&one| one.to_owned()).collect()
     }
 
     fn named(name: &str, uris: &[&str]) -> Properties {
         Properties {
             display_name: Some(name.to_owned()),
-            spa_redirect_uris: set(uris),
+            spa_redirect_uris: Some(set(uris)),
             ..Properties::default()
         }
     }
@@ -221,7 +221,7 @@ mod tests {
         ] {
             let found =
                 named("n", read).with_write(&named("m", &["a", "b"]), &named("m", &["b", "c"]));
-            assert_eq!(found.spa_redirect_uris, set(believed), "{read:?}");
+            assert_eq!(found.spa_redirect_uris, Some(set(believed)), "{read:?}");
             // A name that somebody else gave stays theirs.
             assert_eq!(found.display_name.as_deref(), Some("n"));
         }

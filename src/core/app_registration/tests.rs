@@ -70,7 +70,7 @@ impl Tenant {
         let observed = Observed {
             api: Seen::default(),
             swagger: Seen::default(),
-            grant: None,
+            grant: Ok(None),
             identity,
             owner: OWNER.to_owned(),
             made: false,
@@ -149,9 +149,9 @@ impl Tenant {
             Step::Delete { which, .. } => *self.seen(which) = Seen::default(),
             Step::Restore { .. } => {}
             Step::Consent { scopes, .. } | Step::ChangeConsent { scopes, .. } => {
-                self.observed.grant = Some(Grant { id: "grant".to_owned(), scopes });
+                self.observed.grant = Ok(Some(Grant { id: "grant".to_owned(), scopes }));
             }
-            Step::RevokeConsent { .. } => self.observed.grant = None,
+            Step::RevokeConsent { .. } => self.observed.grant = Ok(None),
         }
     }
 
@@ -517,7 +517,10 @@ fn a_restored_application_gets_its_service_principal_back() {
 fn consent_is_given_and_taken_back() {
     let mut wanted = Desired { admin_consent: true, ..desired() };
     let mut tenant = Tenant::made(&wanted);
-    let scopes = |tenant: &Tenant| tenant.observed.grant.as_ref().map(|g| g.scopes.clone());
+    let scopes = |tenant: &Tenant| {
+        let grant = tenant.observed.grant.as_ref().unwrap();
+        grant.as_ref().map(|grant| grant.scopes.clone())
+    };
     assert_eq!(scopes(&tenant), Some(set(&["user_impersonation"])));
     wanted.scopes.push(scope("more"));
     tenant.settle(Goal::Present(&wanted));
@@ -526,6 +529,17 @@ fn consent_is_given_and_taken_back() {
     tenant.later(120);
     tenant.settle(Goal::Present(&wanted));
     assert_eq!(scopes(&tenant), None);
+}
+
+#[test]
+fn consent_that_we_may_not_see_keeps_no_address() {
+    let mut wanted = Desired { admin_consent: true, group: Some(group(&[IP])), ..desired() };
+    let mut tenant = Tenant::made(&wanted);
+    tenant.observed.grant = Err("denied".to_owned());
+    wanted.group = Some(group(&[]));
+    let Done { plan, .. } = tenant.settle(Goal::Present(&wanted));
+    assert_eq!((plan.health, plan.reason), (Health::Stalled, Reason::GraphNotGranted));
+    tenant.took(&["UpdateApplication", "UpdateApplication"]);
 }
 
 #[test]

@@ -42,7 +42,7 @@ pub(super) fn lose_addresses(pass: &mut Pass<'_>) -> Option<Verdict> {
         if lost.is_empty() {
             return None;
         }
-        let uris = pass.want(which, &view.now).uris_alone();
+        let uris = pass.want(which, &view.now, &view.read.properties).uris_alone();
         let message = format!("removing from {which}: {}", lost.join(" "));
         Some(Verdict::step(view.update(which, uris), Reason::AddressLost, message))
     })
@@ -82,7 +82,7 @@ pub(super) fn make(pass: &mut Pass<'_>, which: Which) -> Option<Verdict> {
     }
     let Some(view) = pass.view(which) else { return Some(create(pass, which)) };
     let wish = pass.wish(which, &view.now.app_id);
-    let (now, want) = (&view.now.properties, pass.want(which, &view.now));
+    let (now, want) = (&view.now.properties, pass.want(which, &view.now, &view.read.properties));
     let differing = want.differing_from(now);
     let memory = pass.memory.of(which);
     let kept = memory.kept.as_ref();
@@ -99,7 +99,7 @@ pub(super) fn make(pass: &mut Pass<'_>, which: Which) -> Option<Verdict> {
         }
         return None;
     }
-    let drifted = memory.settled.as_ref() == Some(&wish);
+    let drifted = memory.settled.as_ref() == Some(&wish) && memory.writes.is_empty();
     let message = format!("changing {which}: {}", writing.names());
     let step = view.update(which, writing);
     let reason = if drifted { Reason::Drifted } else { Reason::Changed };
@@ -244,12 +244,12 @@ impl Pass<'_> {
         which == Which::Api || self.desired.swagger.is_some()
     }
 
-    /// What an application should be, given what it is.
-    fn want(&self, which: Which, have: &Application) -> Properties {
+    /// What an application should be, given what it is and what Graph shows of it.
+    fn want(&self, which: Which, have: &Application, shown: &Properties) -> Properties {
         let context = self.context();
         let placed = &self.memory.of(which).placed;
         match which {
-            Which::Api => context.api(have, placed, &self.clients(), self.client(have)),
+            Which::Api => context.api(have, shown, placed, &self.clients(), self.client(have)),
             Which::Swagger => {
                 let api = self.api.as_ref().map(|view| &view.now);
                 context.swagger(&have.properties, api, placed)
@@ -260,7 +260,8 @@ impl Pass<'_> {
     /// The same whatever there is: what the manifest and the group make of it.
     fn wish(&self, which: Which, app_id: &str) -> Properties {
         let (object_id, app_id) = (String::new(), app_id.to_owned());
-        self.want(which, &Application { object_id, app_id, properties: Properties::default() })
+        let empty = Properties::default();
+        self.want(which, &Application { object_id, app_id, properties: empty.clone() }, &empty)
     }
 
     /// Swagger's application id, where it has the scopes without asking.

@@ -75,7 +75,7 @@ async fn happens(bench: &mut Bench, happening: Happening, added: &mut BTreeSet<S
         Happening::Lag(seconds) => bench.world.lag(Duration::from_secs(seconds)),
         Happening::Kill(n, moment) => bench.world.gate.kill_at(n, moment),
         Happening::SomebodyAdds(n) => {
-            edit_by_somebody(bench, |uris| drop(uris.insert(theirs(n)))).await;
+            edit_by_somebody(bench, |uris| uris.extend([theirs(n)])).await;
             if !bench.shown("api").is_null() {
                 added.insert(theirs(n));
             }
