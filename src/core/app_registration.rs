@@ -16,6 +16,7 @@ mod foreign;
 mod memory;
 mod plan;
 mod properties;
+mod wanted;
 
 pub use desired::{
     Desired, GroupView, Holder, Observed, RoleWanted, ScopeWanted, Seen, Step, Swagger,

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::desired::{Context, ROLE, SCOPE};
 use super::memory::Origin;
+use super::wanted::{Context, ROLE, SCOPE};
 use super::{Desired, Memory, Properties, Which};
 
 /// Where Swagger's page takes tokens.

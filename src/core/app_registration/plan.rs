@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::desired::Context;
 use super::foreign::{additions, grace_ends, is_registered, origins};
 use super::memory::{STALE, is_recent};
+use super::wanted::Context;
 use super::{
     Application, Desired, Memory, Observed, Properties, Seen, Step, Which, believed, owner_of,
 };
