@@ -9,6 +9,7 @@ use kube::api::ObjectMeta;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub mod app_registration;
 pub mod check;
 mod container;
 pub mod container_group;
@@ -19,6 +20,7 @@ mod shape;
 pub mod status;
 mod tls;
 
+pub use app_registration::{AppRegistration, AppRegistrationSpec};
 pub use container_group::{ContainerGroup, ContainerGroupSpec};
 pub use issuer::{Issuer, IssuerSpec};
 
@@ -63,6 +65,8 @@ pub enum Object {
     ContainerGroup(Box<ContainerGroup>),
     /// An issuer.
     Issuer(Box<Issuer>),
+    /// An app registration.
+    AppRegistration(Box<AppRegistration>),
 }
 
 impl Object {
@@ -71,6 +75,7 @@ impl Object {
         match self {
             Self::ContainerGroup(group) => &group.metadata,
             Self::Issuer(issuer) => &issuer.metadata,
+            Self::AppRegistration(registration) => &registration.metadata,
         }
     }
 
@@ -79,6 +84,7 @@ impl Object {
         match self {
             Self::ContainerGroup(group) => &mut group.metadata,
             Self::Issuer(issuer) => &mut issuer.metadata,
+            Self::AppRegistration(registration) => &mut registration.metadata,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Azure Resource Manager and Container Instances, over the `azure_core` pipeline.
 //!
 //! [`Azure`] implements the ports [`ContainerGroups`](crate::ports::ContainerGroups) and
-//! [`ResourceGroups`](crate::ports::ResourceGroups). It decides nothing and remembers next to
+//! [`ResourceGroups`](crate::ports::ResourceGroups), and has a [`Directory`]. It decides nothing and remembers next to
 //! nothing: one call is one request (a list is one a page), no write is repeated, nothing is waited
 //! for; what the service asks us to wait is in the [`Fault`](crate::core::Fault). Why this client is
 //! our own: `docs/adr/0002-own-arm-client.md`.
@@ -11,10 +11,12 @@ use std::sync::{Arc, Mutex};
 
 use azure_core::credentials::TokenCredential;
 
+use crate::ports::Directory;
 use crate::tls;
 
 pub mod cloud;
 pub mod credential;
+pub mod graph;
 pub mod wire;
 
 mod arm;
@@ -36,6 +38,8 @@ pub type Observer = Arc<dyn Fn(&'static str, u16) + Send + Sync>;
 pub struct Azure {
     arm: Arc<arm::Arm>,
     dialer: exec::Dialer,
+    /// Microsoft Graph.
+    directory: graph::Graph<graph::Pipe>,
     /// Subscriptions that were asked to register the resource provider.
     registered: Arc<Mutex<HashSet<String>>>,
 }
@@ -52,10 +56,23 @@ impl Azure {
     ) -> Result<Self, Error> {
         let tls = tls::client_config(&cloud.ca_pem)?;
         Ok(Self {
+            directory: graph::Graph::new(graph::Pipe::new(
+                cloud,
+                &tls,
+                credential.clone(),
+                observer.clone(),
+            )?),
             arm: Arc::new(arm::Arm::new(cloud, &tls, credential, observer)?),
             dialer: exec::Dialer::new(tls, cloud.exec_domains.clone()),
             registered: Arc::default(),
         })
+    }
+}
+
+impl Azure {
+    /// Applications in the directory.
+    pub fn directory(&self) -> impl Directory + use<> {
+        self.directory.clone()
     }
 }
 

@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub mod app_registration;
 pub mod certificate;
 pub mod container_group;
 pub mod fault;
@@ -104,6 +105,8 @@ impl fmt::Display for Cost {
     Clone, Copy, Debug, Deserialize, Eq, Hash, JsonSchema, Ord, PartialEq, PartialOrd, Serialize,
 )]
 pub enum Reason {
+    /// A redirect URI leads to an address that is no longer ours: it leaves first.
+    AddressLost,
     /// A step above `spec.updatePolicy` waits for `aci-operator approve`.
     ApprovalRequired,
     /// An issuer's root or a provided certificate is in place.
@@ -138,12 +141,18 @@ pub enum Reason {
     Finished,
     /// ARM says no: a right is missing.
     Forbidden,
+    /// Somebody else added to an application, and `spec.foreign` refuses that.
+    ForeignEdits,
+    /// Graph says no: an administrator has to grant a right, with the command in the message.
+    GraphNotGranted,
     /// As wanted.
     InSync,
     /// The manifest cannot be read or cannot be done.
     Invalid,
     /// A new leaf is being issued.
     Issuing,
+    /// A deleted application that is not ours holds the name.
+    NameInRecycleBin,
     /// Azure keeps another value than the one that was put.
     NotConverging,
     /// A resource of that name exists and is not ours.
@@ -158,6 +167,8 @@ pub enum Reason {
     ProvisioningFailed,
     /// ARM refuses the request.
     Refused,
+    /// The addresses of the group are redirect URIs.
+    Registered,
     /// Something that the manifest names is not there.
     ReferenceMissing,
     /// Deleted to be made anew.
@@ -228,6 +239,8 @@ pub enum ConditionType {
     OriginsCurrent,
     /// A certificate can rotate without a restart.
     HotRotationAvailable,
+    /// The addresses of the group are redirect URIs, and no lost one is.
+    RedirectUrisCurrent,
     /// Somebody else changed the resource, and it is not repaired yet.
     Drifted,
     /// Azure keeps values other than those that were put.

@@ -6,6 +6,7 @@ mod admin;
 mod arm;
 mod ca;
 mod client;
+pub mod directory;
 pub mod engine;
 mod entra;
 pub mod faults;

@@ -3,7 +3,7 @@
 //! Adapters implement these traits, `reconcile` uses them, `app` joins the two. None of them
 //! decides anything; a failure is a [`Fault`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use async_trait::async_trait;
@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use crate::api::Object;
 pub use crate::api::ObjectKey;
+use crate::core::app_registration::{Application, Deleted, Grant, Identity, Properties};
 use crate::core::certificate::{LeafRequest, Pair, RootRequest};
 use crate::core::container_group::{Body, Group, GroupId, Scope};
 use crate::core::outcome::Event;
@@ -119,6 +120,63 @@ pub trait ResourceGroups: Send + Sync {
     async fn exists(&self, subscription: &str, name: &str) -> Result<bool, Fault>;
     /// Makes it; one that exists already is left as it is.
     async fn create(&self, subscription: &str, name: &str, location: &str) -> Result<(), Fault>;
+}
+
+/// Applications in Microsoft Entra ID, through Microsoft Graph.
+#[async_trait]
+pub trait Directory: Send + Sync {
+    /// Who we are there.
+    async fn identity(&self) -> Result<Identity, Fault>;
+    /// One application; `None` is Graph's 404 and nothing else.
+    async fn application(&self, key: &ApplicationKey) -> Result<Option<Application>, Fault>;
+    /// Makes the application of that name, or changes the one that is there; says whether the name
+    /// could be had.
+    async fn upsert(&self, unique_name: &str, properties: &Properties) -> Result<Named, Fault>;
+    /// Changes the properties that are given, lists whole.
+    async fn update(&self, object_id: &str, properties: &Properties) -> Result<(), Fault>;
+    /// Deletes an application and its service principal; one that is not there is success.
+    async fn delete(&self, object_id: &str) -> Result<(), Fault>;
+    /// Object id of an application's service principal.
+    async fn principal(&self, app_id: &str) -> Result<Option<String>, Fault>;
+    /// Makes the service principal of an application.
+    async fn create_principal(&self, app_id: &str) -> Result<(), Fault>;
+    /// The deleted application of that name.
+    async fn deleted_application(&self, unique_name: &str) -> Result<Option<Deleted>, Fault>;
+    /// Object id of an application's deleted service principal.
+    async fn deleted_principal(&self, app_id: &str) -> Result<Option<String>, Fault>;
+    /// Brings a deleted object back.
+    async fn restore(&self, object_id: &str) -> Result<(), Fault>;
+    /// Consent of all users to what the service principal `client` asks of `resource`.
+    async fn consent(&self, client: &str, resource: &str) -> Result<Option<Grant>, Fault>;
+    /// Consents for all users.
+    async fn give_consent(
+        &self,
+        client: &str,
+        resource: &str,
+        scopes: &BTreeSet<String>,
+    ) -> Result<(), Fault>;
+    /// Changes the scopes of a consent.
+    async fn change_consent(&self, id: &str, scopes: &BTreeSet<String>) -> Result<(), Fault>;
+    /// Takes a consent back; one that is not there is success.
+    async fn revoke_consent(&self, id: &str) -> Result<(), Fault>;
+}
+
+/// What names an application.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum ApplicationKey {
+    /// The name that its maker chose.
+    UniqueName(String),
+    /// Application (client) id.
+    AppId(String),
+}
+
+/// Whether a name could be had.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Named {
+    /// The application is there.
+    Done,
+    /// A deleted object holds it.
+    Taken,
 }
 
 /// A TLS handshake with what is really served.

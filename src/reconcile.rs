@@ -17,10 +17,11 @@ use futures::channel::mpsc;
 
 use crate::metrics::Metrics;
 use crate::ports::{
-    Authority, Clock, ContainerGroups, Ledger, ObjectKey, Probe, Random, RequestBox,
+    Authority, Clock, ContainerGroups, Directory, Ledger, ObjectKey, Probe, Random, RequestBox,
     ResourceGroups, Secrets,
 };
 
+mod app_registration;
 pub mod container_group;
 mod issuer;
 mod kind;
@@ -44,6 +45,8 @@ pub struct Ctx {
     pub groups: Arc<dyn ContainerGroups>,
     /// Resource groups in ARM.
     pub resource_groups: Arc<dyn ResourceGroups>,
+    /// Applications in the directory.
+    pub directory: Arc<dyn Directory>,
     /// Handshakes.
     pub probe: Arc<dyn Probe>,
     /// Keys and certificates.
@@ -69,6 +72,7 @@ pub struct Ctx {
 pub(crate) struct Wakes {
     groups: mpsc::UnboundedSender<String>,
     issuers: mpsc::UnboundedSender<String>,
+    registrations: mpsc::UnboundedSender<String>,
 }
 
 impl Wakes {
@@ -77,6 +81,7 @@ impl Wakes {
         let queue = match key.kind.as_str() {
             "ContainerGroup" => &self.groups,
             "Issuer" => &self.issuers,
+            "AppRegistration" => &self.registrations,
             _ => return,
         };
         let _ = queue.unbounded_send(key.name.clone());

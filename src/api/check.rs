@@ -9,6 +9,8 @@ use super::container_group::{
 use super::{Issuer, Object};
 use crate::core::{Invalid, names, sidecar};
 
+mod app_registration;
+
 /// What begins the names that the operator keeps for itself.
 const RESERVED: &str = "aci-operator-";
 /// Azure's limit, and what the operator needs of it.
@@ -28,6 +30,7 @@ pub fn check(object: &Object) -> Vec<Invalid> {
     match object {
         Object::ContainerGroup(group) => container_group(group, &mut found),
         Object::Issuer(issuer) => self::issuer(issuer, &mut found),
+        Object::AppRegistration(it) => app_registration::check(it, &mut found),
     }
     found.0
 }

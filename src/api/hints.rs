@@ -1,5 +1,6 @@
 //! What to do about a mistake in a manifest.
 
+use super::app_registration::GUID;
 use super::parse::child;
 use crate::core::Invalid;
 
@@ -77,6 +78,12 @@ pub(super) fn pattern(pattern: &str) -> String {
         "^[a-z][-a-z0-9]*[a-z0-9]$" => "must be lower-case letters, digits and hyphens, begin \
              with a letter and not end with a hyphen"
             .to_owned(),
+        r"^[A-Za-z0-9_][-\w.:/]*$" => {
+            "must be letters, digits and `-_.:/`, and begin with a letter or digit".to_owned()
+        }
+        GUID => {
+            "must be an application id, such as 00000000-0000-0000-0000-000000000000".to_owned()
+        }
         "^/[^:]*$" => "must be an absolute path without `:`".to_owned(),
         "^[^/]+$" => "must be a host name, without scheme and path".to_owned(),
         r"^[-\w._()]*[-\w_()]$" => {

@@ -15,8 +15,8 @@ use serde_json::Value;
 
 use super::container_group::schema;
 use super::{
-    ContainerGroup, ContainerGroupSpec, GROUP, Issuer, IssuerSpec, Object, ObjectKey, VERSION,
-    check, hints, shape,
+    AppRegistration, AppRegistrationSpec, ContainerGroup, ContainerGroupSpec, GROUP, Issuer,
+    IssuerSpec, Object, ObjectKey, VERSION, check, hints, shape,
 };
 use crate::core::Invalid;
 
@@ -140,8 +140,11 @@ fn document(value: &Value) -> Result<(ObjectKey, Object), (Option<ObjectKey>, Ve
         CONTAINER_GROUP => typed(value, &GROUPS).map(|(metadata, spec)| {
             Object::ContainerGroup(Box::new(ContainerGroup { metadata, spec, status: None }))
         }),
-        _ => typed(value, &ISSUERS).map(|(metadata, spec)| {
+        ISSUER => typed(value, &ISSUERS).map(|(metadata, spec)| {
             Object::Issuer(Box::new(Issuer { metadata, spec, status: None }))
+        }),
+        _ => typed(value, &REGISTRATIONS).map(|(metadata, spec)| {
+            Object::AppRegistration(Box::new(AppRegistration { metadata, spec, status: None }))
         }),
     });
     let checked = object.and_then(|object| match check::check(&object) {
@@ -157,6 +160,8 @@ fn document(value: &Value) -> Result<(ObjectKey, Object), (Option<ObjectKey>, Ve
 
 const CONTAINER_GROUP: &str = "ContainerGroup";
 const ISSUER: &str = "Issuer";
+const APP_REGISTRATION: &str = "AppRegistration";
+const KINDS: [&str; 3] = [CONTAINER_GROUP, ISSUER, APP_REGISTRATION];
 
 /// Whether the document is one of ours.
 fn envelope(value: &Value) -> Result<(), Vec<Invalid>> {
@@ -180,14 +185,10 @@ fn envelope(value: &Value) -> Result<(), Vec<Invalid>> {
         _ => problems.push(Invalid::new("apiVersion", format!("write `apiVersion: {version}`"))),
     }
     match map.get("kind").and_then(Value::as_str) {
-        Some(CONTAINER_GROUP | ISSUER) => {}
-        Some("AppRegistration") => {
-            problems.push(Invalid::new("kind", "`AppRegistration` is not supported yet"));
-        }
+        Some(found) if KINDS.contains(&found) => {}
         found => {
-            let kinds = [CONTAINER_GROUP, ISSUER];
-            let meant = found.and_then(|found| hints::nearest(found, kinds));
-            let text = format!("expected {}{}", kinds.join(" or "), hints::did_you_mean(meant));
+            let meant = found.and_then(|found| hints::nearest(found, KINDS));
+            let text = format!("expected {}{}", KINDS.join(" or "), hints::did_you_mean(meant));
             problems.push(Invalid::new("kind", text));
         }
     }
@@ -199,6 +200,7 @@ const ARM_TYPE: &str = "Microsoft.ContainerInstance/containerGroups";
 
 static GROUPS: LazyLock<Value> = LazyLock::new(schema::<Manifest<ContainerGroupSpec>>);
 static ISSUERS: LazyLock<Value> = LazyLock::new(schema::<Manifest<IssuerSpec>>);
+static REGISTRATIONS: LazyLock<Value> = LazyLock::new(schema::<Manifest<AppRegistrationSpec>>);
 
 /// A document in the shape of its kind.
 fn typed<S: DeserializeOwned>(

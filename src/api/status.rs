@@ -126,6 +126,54 @@ pub struct IssuerStatus {
     pub certificate: Option<IssuerCertificate>,
 }
 
+/// Status of an `AppRegistration`.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AppRegistrationStatus {
+    /// Generation of the manifest that this speaks of.
+    #[serde(default)]
+    pub observed_generation: i64,
+    /// Conditions; `Ready` is a summary of the others.
+    #[serde(default)]
+    pub conditions: Vec<Condition>,
+    /// When the facts below were read from Graph, at the last change of any of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub observed_at: Option<DateTime<Utc>>,
+    /// Application (client) id of the API: the audience of its tokens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub app_id: Option<String>,
+    /// The tenant, which issues the tokens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant_id: Option<String>,
+    /// Application (client) id of the Swagger page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub swagger_app_id: Option<String>,
+    /// The first scope, as clients ask for it: `api://{appId}/{value}`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+    /// Where users sign in: `{login endpoint}/{tenantId}`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authority: Option<String>,
+    /// Object id of the API's application.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub object_id: Option<String>,
+    /// Object id of Swagger's application.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub swagger_object_id: Option<String>,
+    /// Origins of the container group that are redirect URIs now of either application, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub origins: Vec<String>,
+    /// Redirect URIs of the API's application.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub redirect_uris: Vec<String>,
+    /// Redirect URIs of Swagger's application.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub swagger_redirect_uris: Vec<String>,
+    /// Redirect URIs, scopes, roles and clients that somebody else added.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub foreign: Vec<String>,
+}
+
 /// The certificate of an issuer.
 #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -192,7 +192,7 @@ fn remedy(fault: &Fault) -> Option<String> {
             "look at the network, and at --cloud; local Azure is started by `aci-operator local up`"
         }
         Fault::Throttled { .. } | Fault::Busy { .. } | Fault::Failing { .. } => "try again later",
-        Fault::Refused { .. } | Fault::Store { .. } => return None,
+        Fault::NotGranted { .. } | Fault::Refused { .. } | Fault::Store { .. } => return None,
     }
     .to_owned())
 }

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use serde::Serialize;
 use serde_json::Value;
 
 use super::{App, Error, Result, wire};
 use crate::api::Object;
 use crate::core::Cost;
 use crate::core::fields::Change;
-use crate::ports::ObjectKey;
+use crate::ports::{Entry, ObjectKey};
 use crate::reconcile::container_group::Preview;
 
 /// Manifests that were read.
@@ -43,6 +44,7 @@ impl Manifest {
         let (kind, meta) = match object {
             Object::ContainerGroup(group) => ("ContainerGroup", &group.metadata),
             Object::Issuer(issuer) => ("Issuer", &issuer.metadata),
+            Object::AppRegistration(it) => ("AppRegistration", &it.metadata),
         };
         ObjectKey::new(kind, meta.name.as_deref().unwrap_or_default())
     }
@@ -64,7 +66,7 @@ pub enum Difference {
         /// What the whole costs.
         cost: Cost,
     },
-    /// An issuer's manifest is another than the one in the home.
+    /// The manifest is another than the one in the home.
     Spec,
 }
 
@@ -99,14 +101,8 @@ impl App {
                         (Err(problem), _) => return Err(problem),
                     }
                 }
-                Object::Issuer(issuer) => {
-                    let spec = serde_json::to_value(&issuer.spec).unwrap_or_default();
-                    match known {
-                        None => Difference::New,
-                        Some(entry) if entry.manifest["spec"] == spec => Difference::None,
-                        Some(_) => Difference::Spec,
-                    }
-                }
+                Object::Issuer(issuer) => of_spec(&issuer.spec, known),
+                Object::AppRegistration(registration) => of_spec(&registration.spec, known),
             };
             differences.push((manifest.key(), difference));
         }
@@ -151,6 +147,15 @@ fn doubles(manifests: &[Manifest]) -> Vec<String> {
         }
     }
     problems
+}
+
+fn of_spec(spec: &impl Serialize, known: Option<Entry>) -> Difference {
+    let spec = serde_json::to_value(spec).unwrap_or_default();
+    match known {
+        None => Difference::New,
+        Some(entry) if entry.manifest["spec"] == spec => Difference::None,
+        Some(_) => Difference::Spec,
+    }
 }
 
 fn of_group(preview: Preview) -> Difference {

@@ -67,7 +67,7 @@ impl App {
             }
             // A suspension needs nobody to act on it.
             Some(timeout) if !held && !matches!(verb, Verb::Suspend | Verb::Resume) => {
-                let changes = wire::recall(&home, self.with_issuers(&home, key).await?).await?;
+                let changes = wire::recall(&home, self.with_references(&home, key).await?).await?;
                 let ended = self.foreground(&home, changes, keys, timeout, &*done, watcher).await?;
                 Ok(Outcome::Ended(ended))
             }
@@ -98,10 +98,11 @@ impl App {
         Ok(requests)
     }
 
-    /// The object and the issuers that it may name.
-    async fn with_issuers(&self, home: &Home, key: &ObjectKey) -> Result<Vec<Entry>> {
+    /// The object, and those that it may wait for.
+    async fn with_references(&self, home: &Home, key: &ObjectKey) -> Result<Vec<Entry>> {
         let mut entries = home.ledger.entries().await?;
-        entries.retain(|entry| entry.key == *key || entry.key.kind == Kind::Issuer.as_str());
+        let others = [Kind::Issuer.as_str(), Kind::AppRegistration.as_str()];
+        entries.retain(|entry| entry.key == *key || others.contains(&entry.key.kind.as_str()));
         Ok(entries)
     }
 }

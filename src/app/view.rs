@@ -4,11 +4,12 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::{App, Error, Home, Result};
 use crate::api;
-use crate::api::status::{ContainerGroupStatus, IssuerStatus};
+use crate::api::status::{AppRegistrationStatus, ContainerGroupStatus, IssuerStatus};
 use crate::core::{Condition, ConditionType, Reason, Truth, outcome};
 use crate::ports::Entry;
 
@@ -21,6 +22,8 @@ pub enum Kind {
     ContainerGroup,
     /// `Issuer`.
     Issuer,
+    /// `AppRegistration`.
+    AppRegistration,
 }
 
 impl Kind {
@@ -29,6 +32,7 @@ impl Kind {
         match self {
             Self::ContainerGroup => "ContainerGroup",
             Self::Issuer => "Issuer",
+            Self::AppRegistration => "AppRegistration",
         }
     }
 }
@@ -46,6 +50,7 @@ impl FromStr for Kind {
         match plain {
             "containergroup" | "containergroups" | "acg" => Ok(Self::ContainerGroup),
             "issuer" | "issuers" => Ok(Self::Issuer),
+            "appregistration" | "appregistrations" | "apr" => Ok(Self::AppRegistration),
             _ => Err(()),
         }
     }
@@ -89,6 +94,14 @@ pub struct Facts {
     pub containers: Vec<String>,
     /// Digest of the change that waits for approval.
     pub pending: Option<String>,
+    /// Application id of an API.
+    pub app_id: Option<String>,
+    /// Application id of its Swagger page.
+    pub swagger_app_id: Option<String>,
+    /// Origins that are redirect URIs.
+    pub origins: Vec<String>,
+    /// The scope that clients ask for.
+    pub scope: Option<String>,
 }
 
 impl From<ContainerGroupStatus> for Facts {
@@ -107,6 +120,7 @@ impl From<ContainerGroupStatus> for Facts {
             served_serial: certificate.and_then(|c| c.served_serial_number),
             containers: status.containers.into_iter().map(|c| c.name).collect(),
             pending: status.pending_approval.map(|pending| pending.digest),
+            ..Self::default()
         }
     }
 }
@@ -120,6 +134,21 @@ impl From<IssuerStatus> for Facts {
             observed_at: status.observed_at,
             expires: certificate.as_ref().map(|c| c.not_after),
             serial: certificate.map(|c| c.serial_number),
+            ..Self::default()
+        }
+    }
+}
+
+impl From<AppRegistrationStatus> for Facts {
+    fn from(status: AppRegistrationStatus) -> Self {
+        Self {
+            observed_generation: status.observed_generation,
+            conditions: status.conditions,
+            observed_at: status.observed_at,
+            app_id: status.app_id,
+            swagger_app_id: status.swagger_app_id,
+            origins: status.origins,
+            scope: status.scope,
             ..Self::default()
         }
     }
@@ -141,10 +170,10 @@ impl Item {
         let status = status.unwrap_or_else(|| json!({}));
         // A status of another release may have another shape: what cannot be read is not shown in
         // tables, and shown as it is in JSON.
-        let facts = if entry.key.kind == Kind::Issuer.as_str() {
-            serde_json::from_value::<IssuerStatus>(status.clone()).map(Facts::from)
-        } else {
-            serde_json::from_value::<ContainerGroupStatus>(status.clone()).map(Facts::from)
+        let facts = match entry.key.kind.as_str() {
+            "Issuer" => facts::<IssuerStatus>(&status),
+            "AppRegistration" => facts::<AppRegistrationStatus>(&status),
+            _ => facts::<ContainerGroupStatus>(&status),
         };
         Self { facts: facts.unwrap_or_default(), entry, status }
     }
@@ -220,6 +249,10 @@ impl Item {
         document.insert("status".to_owned(), self.status.clone());
         Value::Object(document)
     }
+}
+
+fn facts<S: DeserializeOwned + Into<Facts>>(status: &Value) -> Option<Facts> {
+    S::deserialize(status).ok().map(Into::into)
 }
 
 /// One document for several: Kubernetes' `List`.

@@ -31,8 +31,8 @@ use crate::http::{self, Readiness};
 use crate::metrics::Metrics;
 use crate::pki::LocalAuthority;
 use crate::ports::{
-    Change, Clock as _, ContainerGroups, Entry, ObjectKey, OsRandom, Phase, ResourceGroups,
-    SystemClock,
+    Change, Clock as _, ContainerGroups, Directory as Applications, Entry, ObjectKey, OsRandom,
+    Phase, ResourceGroups, SystemClock,
 };
 use crate::probe::TlsProbe;
 use crate::reconcile::container_group::Preview;
@@ -44,6 +44,8 @@ use crate::store::Store;
 const AUDIENCE: &str = "https://management.azure.com";
 /// ARM's address where `local env` was read; else the home's own local Azure is asked.
 const RESOURCE_MANAGER: &str = "ACI_OPERATOR_RESOURCE_MANAGER_URL";
+/// Graph's address, the same way.
+const GRAPH: &str = "ACI_OPERATOR_GRAPH_URL";
 
 /// Opens the home's store.
 pub(super) async fn open_home(dir: &Path) -> Result<Home> {
@@ -120,6 +122,7 @@ pub(super) struct Azure {
     /// Container groups.
     pub(super) groups: Arc<dyn ContainerGroups>,
     resource_groups: Arc<dyn ResourceGroups>,
+    directory: Arc<dyn Applications>,
     /// Subscription where a manifest names none.
     pub(super) subscription: Option<String>,
 }
@@ -142,7 +145,8 @@ pub(super) async fn azure(app: &App, home: &Home, metrics: &Metrics) -> Result<A
         CloudName::UsGov => Cloud::usgov(),
         CloudName::Local => Ok(local_cloud(app, variable)?),
     };
-    let cloud = cloud.map_err(Error::Azure)?;
+    let mut cloud = cloud.map_err(Error::Azure)?;
+    cloud.authority_host = credential::authority(&cloud, &environment).map_err(Error::Azure)?;
     let credential = credential::chain(&cloud, &environment).map_err(Error::Azure)?;
     let metrics = metrics.clone();
     let observer: azure::Observer = Arc::new(move |operation, code| {
@@ -150,8 +154,9 @@ pub(super) async fn azure(app: &App, home: &Home, metrics: &Metrics) -> Result<A
     });
     let azure = azure::Azure::new(&cloud, credential, observer).map_err(Error::Azure)?;
     let subscription = credential::default_subscription(&environment).map_err(Error::Azure)?;
+    let directory = Arc::new(azure.directory());
     let azure = Arc::new(azure);
-    Ok(Azure { groups: azure.clone(), resource_groups: azure, subscription })
+    Ok(Azure { groups: azure.clone(), resource_groups: azure, directory, subscription })
 }
 
 /// What `local env` would print, where the caller has not read it. Nothing else of the environment
@@ -181,8 +186,8 @@ fn local_cloud(app: &App, variable: impl Fn(&str) -> Option<String>) -> Result<C
         // Another home's local Azure: `local env` has put its CA among the system's roots.
         None => None,
     };
-    let (arm, entra) = (url(RESOURCE_MANAGER)?, url("AZURE_AUTHORITY_HOST")?);
-    Ok(Cloud::custom(arm, AUDIENCE, entra, ca.unwrap_or_default()))
+    let (arm, entra, graph) = (url(RESOURCE_MANAGER)?, url("AZURE_AUTHORITY_HOST")?, url(GRAPH)?);
+    Ok(Cloud::custom(arm, AUDIENCE, entra, graph, ca.unwrap_or_default()))
 }
 
 /// All that the loop works with.
@@ -201,6 +206,7 @@ impl Operator {
             random: Arc::new(OsRandom),
             groups: azure.groups,
             resource_groups: azure.resource_groups,
+            directory: azure.directory,
             probe: Arc::new(TlsProbe::new()),
             authority: Arc::new(LocalAuthority),
             ledger: home.ledger.clone(),
@@ -232,7 +238,7 @@ impl Operator {
             }
         };
         let stop = stop.cancelled_owned();
-        // Both kinds' queues live in it: too large for a stack.
+        // All kinds' queues live in it: too large for a stack.
         Box::pin(reconcile::run(self.ctx.clone(), changes.boxed(), told, stop)).await;
         self.readiness.set(false);
     }

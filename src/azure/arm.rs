@@ -92,15 +92,7 @@ impl Arm {
     ) -> Result<Self, Error> {
         let endpoint = https(&cloud.resource_manager)?;
         let scope = format!("{}/.default", cloud.audience.trim_end_matches('/'));
-        let bearer = BearerTokenAuthorizationPolicy::new(credential, [scope]);
-        let pipeline = Pipeline::new(
-            option_env!("CARGO_PKG_NAME"),
-            option_env!("CARGO_PKG_VERSION"),
-            options(http_client(tls)?),
-            Vec::new(),
-            vec![Arc::new(bearer)],
-            None,
-        );
+        let pipeline = pipeline(tls, credential, scope)?;
         Ok(Self { endpoint, pipeline, limits: Mutex::new(cloud.limits.clone()), observer })
     }
 
@@ -183,7 +175,7 @@ impl Arm {
         let skip = PipelineSendOptions { skip_checks: true, ..PipelineSendOptions::default() };
         let answer = self.pipeline.send(&Context::default(), &mut request, Some(skip)).await;
         self.note(call, &answer);
-        let answer = answer.map_err(|error| fault::lost(&error))?;
+        let answer = answer.map_err(|error| fault::lost(ARM, &error))?;
         let (status, headers, body) = answer.deconstruct();
         if status.is_success() {
             return Ok(body.as_ref().to_vec());
@@ -205,6 +197,23 @@ impl Arm {
         (self.observer)(call.operation, status);
         tracing::debug!(operation = call.operation, path = call.url.path(), status, "asked ARM");
     }
+}
+
+/// A pipeline that signs in for `scope` and repeats nothing.
+pub(super) fn pipeline(
+    tls: &ClientConfig,
+    credential: Arc<dyn TokenCredential>,
+    scope: String,
+) -> Result<Pipeline, Error> {
+    let bearer = BearerTokenAuthorizationPolicy::new(credential, [scope]);
+    Ok(Pipeline::new(
+        option_env!("CARGO_PKG_NAME"),
+        option_env!("CARGO_PKG_VERSION"),
+        options(http_client(tls)?),
+        Vec::new(),
+        vec![Arc::new(bearer)],
+        None,
+    ))
 }
 
 /// Options of a pipeline that repeats nothing.

@@ -16,6 +16,8 @@ pub struct Cloud {
     pub audience: String,
     /// Microsoft Entra ID; `AZURE_AUTHORITY_HOST` wins over it.
     pub authority_host: Url,
+    /// Microsoft Graph; tokens for it have it as their audience.
+    pub graph: Url,
     /// Domains of exec's second address; see [`Cloud::public`].
     pub exec_domains: Vec<String>,
     /// Certificates that are trusted, and no others; empty: the system's roots.
@@ -27,6 +29,7 @@ pub struct Cloud {
 impl Cloud {
     /// Azure's public cloud.
     ///
+    /// Graph: <https://learn.microsoft.com/graph/deployments>.
     /// Entra ID: <https://learn.microsoft.com/entra/identity-platform/authentication-national-cloud>.
     /// Exec answers with a host such as `X.eastus.atlas.cloudapp.azure.com`:
     /// <https://learn.microsoft.com/powershell/module/az.containerinstance/add-azcontainerinstanceoutput>.
@@ -35,6 +38,7 @@ impl Cloud {
             "public",
             "https://management.azure.com",
             "https://login.microsoftonline.com",
+            "https://graph.microsoft.com",
             "atlas.cloudapp.azure.com",
         )
     }
@@ -47,6 +51,7 @@ impl Cloud {
             "china",
             "https://management.chinacloudapi.cn",
             "https://login.chinacloudapi.cn",
+            "https://microsoftgraph.chinacloudapi.cn",
             "cloudapp.chinacloudapi.cn",
         )
     }
@@ -60,6 +65,7 @@ impl Cloud {
             "usgov",
             "https://management.usgovcloudapi.net",
             "https://login.microsoftonline.us",
+            "https://graph.microsoft.us",
             "cloudapp.usgovcloudapi.net",
         )
     }
@@ -70,6 +76,7 @@ impl Cloud {
         resource_manager: Url,
         audience: impl Into<String>,
         authority_host: Url,
+        graph: Url,
         ca_pem: Vec<u8>,
     ) -> Self {
         Self {
@@ -78,18 +85,26 @@ impl Cloud {
             exec_domains: resource_manager.host_str().map(str::to_owned).into_iter().collect(),
             resource_manager,
             authority_host,
+            graph,
             ca_pem,
             limits: Limits::none(),
         }
     }
 
-    fn documented(name: &str, arm: &str, authority: &str, exec: &str) -> Result<Self, Error> {
+    fn documented(
+        name: &str,
+        arm: &str,
+        authority: &str,
+        graph: &str,
+        exec: &str,
+    ) -> Result<Self, Error> {
         let url = |raw: &str| Url::parse(raw).map_err(|_| Error::Endpoint(raw.to_owned()));
         Ok(Self {
             name: name.to_owned(),
             resource_manager: url(arm)?,
             audience: arm.to_owned(),
             authority_host: url(authority)?,
+            graph: url(graph)?,
             exec_domains: vec![exec.to_owned()],
             ca_pem: Vec::new(),
             limits: Limits::published(),
@@ -107,6 +122,7 @@ mod tests {
         for cloud in &clouds {
             assert_eq!(cloud.resource_manager.scheme(), "https");
             assert_eq!(cloud.authority_host.scheme(), "https");
+            assert_eq!(cloud.graph.scheme(), "https");
             assert_eq!(cloud.resource_manager.as_str(), format!("{}/", cloud.audience));
         }
         assert_ne!(clouds[0].authority_host, clouds[2].authority_host);

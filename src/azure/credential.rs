@@ -111,6 +111,18 @@ pub fn chain(cloud: &Cloud, environment: &Environment) -> Result<Arc<dyn TokenCr
     Ok(Arc::new(Chain { links: links(cloud, environment)? }))
 }
 
+/// Where one signs in: `AZURE_AUTHORITY_HOST`, else the cloud's.
+///
+/// # Errors
+/// It is no https URL.
+pub fn authority(cloud: &Cloud, environment: &Environment) -> Result<Url, Error> {
+    let authority = match &environment.authority_host {
+        Some(raw) => Url::parse(raw).map_err(|_| Error::Endpoint(raw.clone()))?,
+        None => cloud.authority_host.clone(),
+    };
+    arm::https(&authority)
+}
+
 fn links(cloud: &Cloud, environment: &Environment) -> Result<Vec<Link>, Error> {
     let options = options(cloud, environment)?;
     let (production, developer) = match environment.token_credentials.as_deref() {
@@ -194,12 +206,8 @@ fn not_set(variables: &[(&str, bool)]) -> String {
 }
 
 fn options(cloud: &Cloud, environment: &Environment) -> Result<ClientOptions, Error> {
-    let authority = match &environment.authority_host {
-        Some(raw) => Url::parse(raw).map_err(|_| Error::Endpoint(raw.clone()))?,
-        None => cloud.authority_host.clone(),
-    };
     let mut configuration = CustomConfiguration::default();
-    configuration.authority_host = arm::https(&authority)?.to_string();
+    configuration.authority_host = authority(cloud, environment)?.to_string();
     let client = arm::http_client(&*tls::client_config(&cloud.ca_pem)?)?;
     Ok(ClientOptions { cloud: Some(Arc::new(configuration.into())), ..arm::options(client) })
 }

@@ -14,6 +14,8 @@ use crate::core::Fault;
 
 /// How faults of ARM name their service.
 pub(super) const ARM: &str = "ARM";
+/// How faults of the directory name their service.
+pub(super) const GRAPH: &str = "Microsoft Graph";
 /// How faults of the identity name their service.
 pub(super) const ENTRA: &str = "Entra ID";
 
@@ -119,7 +121,8 @@ fn longer(asked: Option<Duration>, least: Duration) -> Duration {
 fn retry_after(headers: &Headers) -> Option<Duration> {
     let raw = header(headers, "retry-after")?;
     let wait = if let Ok(seconds) = raw.parse() {
-        Duration::from_secs(seconds)
+        // Graph gives fractions.
+        Duration::try_from_secs_f64(f64::ceil(seconds)).unwrap_or(LONGEST_WAIT)
     } else {
         let date = |raw: &str| DateTime::parse_from_rfc2822(raw).ok();
         (date(&raw)? - date(&header(headers, "date")?)?).to_std().unwrap_or_default()
@@ -132,7 +135,7 @@ fn header(headers: &Headers, name: &'static str) -> Option<String> {
 }
 
 /// A request that brought no answer.
-pub(super) fn lost(error: &azure_core::Error) -> Fault {
+pub(super) fn lost(service: &'static str, error: &azure_core::Error) -> Fault {
     if *error.kind() == ErrorKind::Credential {
         let message = describe(error);
         return if is_passing(error) {
@@ -141,7 +144,7 @@ pub(super) fn lost(error: &azure_core::Error) -> Fault {
             Fault::Forbidden { service: ENTRA, message }
         };
     }
-    Fault::Unreachable { service: ARM, problem: describe(error) }
+    Fault::Unreachable { service, problem: describe(error) }
 }
 
 /// Whether an error, or one below it, is of the network or of a server that is broken for now.
@@ -272,11 +275,11 @@ mod tests {
     #[test]
     fn a_wrong_secret_is_no_outage() {
         let wrong = azure_core::Error::with_message(ErrorKind::Credential, "AADSTS7000215");
-        assert!(matches!(lost(&wrong), Fault::Forbidden { service: ENTRA, .. }));
+        assert!(matches!(lost(ARM, &wrong), Fault::Forbidden { service: ENTRA, .. }));
         let io = std::io::Error::other("connection refused");
         let network = azure_core::Error::with_error(ErrorKind::Connection, io, "failed");
         let outage = azure_core::Error::with_error(ErrorKind::Credential, network, "no token");
-        let Fault::Unreachable { service: ENTRA, problem } = lost(&outage) else { panic!() };
+        let Fault::Unreachable { service: ENTRA, problem } = lost(ARM, &outage) else { panic!() };
         assert_eq!(problem, "no token: failed: connection refused");
     }
 }

@@ -2,6 +2,7 @@
 //! and not a 429 that hits everybody who shares the subscription.
 //!
 //! - ARM: <https://learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling>
+//! - Graph: <https://learn.microsoft.com/graph/throttling-limits#identity-and-access-service-limits>
 //! - ACI: <https://learn.microsoft.com/azure/container-instances/container-instances-resource-and-quota-limits>
 
 use std::collections::HashMap;
@@ -20,18 +21,26 @@ pub(super) enum Quota {
     GroupCreate,
     /// ACI: deletions of groups.
     GroupDelete,
+    /// Graph: reads.
+    GraphRead,
+    /// Graph: writes.
+    GraphWrite,
 }
 
 impl Quota {
     /// A full bucket.
     ///
     /// ACI's limits are windows: 300 an hour and 100 in 5 minutes. A bucket of `c` that refills by
-    /// `r` admits `c + r·t` in any window `t`: 80 and 220 an hour keep under both.
+    /// `r` admits `c + r·t` in any window `t`: 80 and 220 an hour keep under both. Graph gives an app in
+    /// a small tenant 3500 units in 10 s, of which reading applications costs 2 and all else 1, and 3000
+    /// writes in 150 s.
     fn bucket(self, now: Instant) -> Bucket {
         match self {
             Self::Read => Bucket::new(250.0, 25.0, now),
             Self::Write | Self::Delete => Bucket::new(200.0, 10.0, now),
             Self::GroupCreate | Self::GroupDelete => Bucket::new(80.0, 220.0 / 3600.0, now),
+            Self::GraphRead => Bucket::new(500.0, 50.0, now),
+            Self::GraphWrite => Bucket::new(1000.0, 13.0, now),
         }
     }
 }
@@ -163,6 +172,18 @@ mod tests {
                 prop_assert!(bucket.take(now + wait).is_ok());
             }
         }
+    }
+
+    #[test]
+    fn graphs_units_and_writes_keep_under_both_windows() {
+        let admitted = |capacity: f64, refill: f64, window: f64| refill.mul_add(window, capacity);
+        let reads = 2.0 * admitted(500.0, 50.0, 10.0);
+        assert!(reads + admitted(1000.0, 13.0, 10.0) <= 3500.0);
+        assert!(admitted(1000.0, 13.0, 150.0) <= 3000.0);
+        let now = Instant::now();
+        let (mut read, mut write) = (Quota::GraphRead.bucket(now), Quota::GraphWrite.bucket(now));
+        assert_eq!((0..2000).filter(|_| read.take(now).is_ok()).count(), 500);
+        assert_eq!((0..2000).filter(|_| write.take(now).is_ok()).count(), 1000);
     }
 
     #[test]

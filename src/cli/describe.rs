@@ -16,7 +16,8 @@ use crate::core::outcome::EventType;
 #[command(after_help = "\
 Examples:
   aci-operator describe app-with-ssl
-  aci-operator describe issuer/local-ca")]
+  aci-operator describe issuer/local-ca
+  aci-operator describe appregistration/mon-api")]
 pub(super) struct DescribeArgs {
     /// NAME, KIND NAME or KIND/NAME
     #[arg(value_name = "[KIND] NAME", num_args = 1..=2, required = true)]
@@ -91,6 +92,10 @@ fn event_table(screen: Screen, events: &[CountedEvent], now: DateTime<Utc>) -> S
 fn describe(screen: Screen, item: &Item, now: DateTime<Utc>) -> String {
     [
         facts(item, now),
+        section("Origins of the container group", &lines(&item.status["origins"])),
+        section("Redirect URIs of the API", &lines(&item.status["redirectUris"])),
+        section("Redirect URIs of Swagger", &lines(&item.status["swaggerRedirectUris"])),
+        section("Added by others", &lines(&item.status["foreign"])),
         section("Containers", &containers(screen, &item.status["containers"])),
         section("Waits for `aci-operator approve`", &pending(&item.status["pendingApproval"])),
         section("Conditions", &conditions(screen, &item.facts.conditions, now)),
@@ -118,6 +123,7 @@ fn facts(item: &Item, now: DateTime<Utc>) -> String {
             )
         })
     };
+    let text = |name: &str| status[name].as_str().map(str::to_owned);
     let generation = format!("{} (seen: {})", entry.generation, facts.observed_generation);
     let fields = [
         ("Name", Some(entry.key.name.clone())),
@@ -129,7 +135,14 @@ fn facts(item: &Item, now: DateTime<Utc>) -> String {
         ("Manifest", entry.place.clone()),
         ("Reason", Some(item.reason().to_string())),
         ("Message", Some(item.message())),
-        ("Azure id", status["id"].as_str().map(str::to_owned)),
+        ("Azure id", text("id")),
+        ("Application id", text("appId")),
+        ("Object id", text("objectId")),
+        ("Swagger id", text("swaggerAppId")),
+        ("Swagger object", text("swaggerObjectId")),
+        ("Tenant", text("tenantId")),
+        ("Authority", text("authority")),
+        ("Scope", text("scope")),
         ("State", facts.provisioning_state.clone()),
         ("IP", facts.ip.map(|ip| ip.to_string())),
         ("FQDN", facts.fqdn.clone()),
@@ -177,6 +190,11 @@ fn containers(screen: Screen, status: &Value) -> String {
     };
     let rows: Vec<_> = status.as_array().into_iter().flatten().map(row).collect();
     table::render(screen, &["NAME", "STATE", "RESTARTS"], &rows)
+}
+
+fn lines(list: &Value) -> String {
+    let all = list.as_array().into_iter().flatten().filter_map(Value::as_str);
+    all.map(plain).collect::<Vec<_>>().join("\n")
 }
 
 fn pending(status: &Value) -> String {

@@ -21,11 +21,13 @@ Examples:
   aci-operator get
   aci-operator get app-with-ssl -o json
   aci-operator get issuers
+  aci-operator get appregistrations
   aci-operator get --watch
   aci-operator get --live
 
-Kinds: ContainerGroup (containergroups, acg), which is meant where none is given, and Issuer
-(issuers). It needs no daemon: without one it says how old the facts are.")]
+Kinds: ContainerGroup (containergroups, acg), which is meant where none is given, Issuer (issuers)
+and AppRegistration (appregistrations, apr). It needs no daemon: without one it says how old the
+facts are.")]
 pub(super) struct GetArgs {
     /// Kind, name, KIND NAME or KIND/NAME
     #[arg(value_name = "[KIND] [NAME]", num_args = 0..=2)]
@@ -56,7 +58,7 @@ impl Session {
         if snapshot.items.is_empty() && matches!(self.output, Output::Table | Output::Wide) {
             self.screen.note("No objects found");
         }
-        self.print_items(&snapshot.items, selection.name.is_some())?;
+        self.print_items(&selection, &snapshot.items)?;
         Ok(Exit::Done)
     }
 
@@ -84,13 +86,13 @@ impl Session {
         }
     }
 
-    fn print_items(&self, items: &[Item], one: bool) -> Result<()> {
+    fn print_items(&self, selection: &Selection, items: &[Item]) -> Result<()> {
         let now = self.app.now();
         match self.output {
             Output::Table | Output::Wide => {
                 let wide = self.output == Output::Wide;
                 let rows: Vec<_> = items.iter().map(|item| row(item, now, wide)).collect();
-                let table = table::render(self.screen, header(wide), &rows);
+                let table = table::render(self.screen, header(selection.kind, wide), &rows);
                 print::raw(table.as_bytes())?;
             }
             Output::Name => {
@@ -100,7 +102,7 @@ impl Session {
             }
             Output::Json | Output::Yaml => {
                 let mut documents: Vec<_> = items.iter().map(Item::document).collect();
-                let document = if one { documents.pop() } else { None };
+                let document = if selection.name.is_some() { documents.pop() } else { None };
                 self.print_document(&document.unwrap_or_else(|| view::list(&documents)))?;
             }
         }
@@ -119,7 +121,7 @@ impl Session {
 
     async fn watch(&self, home: &Home, selection: &Selection, first: Snapshot) -> Result {
         let mut shown = first.items;
-        self.print_items(&shown, selection.name.is_some())?;
+        self.print_items(selection, &shown)?;
         loop {
             tokio::time::sleep(GLANCE).await;
             let items = match self.snapshot(home, selection).await {
@@ -132,19 +134,21 @@ impl Session {
             };
             let changed: Vec<_> = items.iter().filter(|item| !same(item)).cloned().collect();
             for item in changed {
-                self.print_change(&item)?;
+                self.print_change(selection, &item)?;
             }
             shown = items;
         }
     }
 
     /// One object that changed, without a header.
-    fn print_change(&self, item: &Item) -> Result<()> {
+    fn print_change(&self, selection: &Selection, item: &Item) -> Result<()> {
         if !matches!(self.output, Output::Table | Output::Wide) {
-            return self.print_items(std::slice::from_ref(item), true);
+            let one = Selection { name: Some(item.entry.key.name.clone()), ..*selection };
+            return self.print_items(&one, std::slice::from_ref(item));
         }
         let wide = self.output == Output::Wide;
-        let table = table::render(self.screen, header(wide), &[row(item, self.app.now(), wide)]);
+        let header = header(selection.kind, wide);
+        let table = table::render(self.screen, header, &[row(item, self.app.now(), wide)]);
         let row = table.lines().nth(1).unwrap_or_default();
         print::line(row)?;
         Ok(())
@@ -188,13 +192,25 @@ const WIDE: [&str; 12] = [
     "NAME", "READY", "IP", "FQDN", "EXPIRES", "RENEWS", "REASON", "AGE", "STATE", "SERIAL",
     "SERVED", "MESSAGE",
 ];
+const REGISTRATION: [&str; 7] =
+    ["NAME", "READY", "APP-ID", "SWAGGER-APP-ID", "ORIGINS", "REASON", "AGE"];
+const WIDE_REGISTRATION: [&str; 9] =
+    ["NAME", "READY", "APP-ID", "SWAGGER-APP-ID", "ORIGINS", "REASON", "AGE", "SCOPE", "MESSAGE"];
 const LIVE: &[&str] = &["NAME", "RESOURCE-GROUP", "LOCATION", "STATE", "IP", "FQDN", "OURS"];
 
-fn header(wide: bool) -> &'static [&'static str] {
-    if wide { &WIDE } else { &NARROW }
+fn header(kind: view::Kind, wide: bool) -> &'static [&'static str] {
+    match (kind, wide) {
+        (view::Kind::AppRegistration, true) => &WIDE_REGISTRATION,
+        (view::Kind::AppRegistration, false) => &REGISTRATION,
+        (_, true) => &WIDE,
+        (_, false) => &NARROW,
+    }
 }
 
 fn row(item: &Item, now: DateTime<Utc>, wide: bool) -> Vec<Cell> {
+    if item.entry.key.kind == view::Kind::AppRegistration.as_str() {
+        return registration_row(item, now, wide);
+    }
     let facts = &item.facts;
     let time = |at: Option<DateTime<Utc>>| Cell::of(at.map(|at| human::distance(at, now)));
     let ready = item.ready_truth();
@@ -215,6 +231,23 @@ fn row(item: &Item, now: DateTime<Utc>, wide: bool) -> Vec<Cell> {
             Cell::of(facts.served_serial.as_ref()),
             Cell::new(item.message()),
         ]);
+    }
+    row
+}
+
+fn registration_row(item: &Item, now: DateTime<Utc>, wide: bool) -> Vec<Cell> {
+    let facts = &item.facts;
+    let mut row = vec![
+        Cell::new(&item.entry.key.name),
+        Cell::coloured(format!("{:?}", item.ready_truth()), colour(item)),
+        Cell::of(facts.app_id.as_ref()),
+        Cell::of(facts.swagger_app_id.as_ref()),
+        Cell::new(facts.origins.join(",")),
+        Cell::new(item.reason().to_string()),
+        Cell::new(human::duration(now - item.entry.created)),
+    ];
+    if wide {
+        row.extend([Cell::of(facts.scope.as_ref()), Cell::new(item.message())]);
     }
     row
 }

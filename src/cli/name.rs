@@ -39,7 +39,9 @@ pub(super) fn object(words: &[String]) -> Result<ObjectKey, Failure> {
 
 fn kind_of(word: &str) -> Result<Kind, Failure> {
     word.parse().map_err(|()| {
-        Failure::Usage(format!("`{word}` is no kind: there are ContainerGroup (acg) and Issuer"))
+        Failure::Usage(format!(
+            "`{word}` is no kind: there are ContainerGroup (acg), Issuer and AppRegistration (apr)"
+        ))
     })
 }
 
@@ -54,11 +56,13 @@ mod tests {
 
     #[test]
     fn kinds_and_names_in_all_forms() {
-        use Kind::{ContainerGroup, Issuer};
+        use Kind::{AppRegistration, ContainerGroup, Issuer};
         let named = |name: &str| Some(name.to_owned());
         assert_eq!(read(&[]), Some((ContainerGroup, None)));
         assert_eq!(read(&["acg"]), Some((ContainerGroup, None)));
         assert_eq!(read(&["ISSUERS"]), Some((Issuer, None)));
+        assert_eq!(read(&["apr"]), Some((AppRegistration, None)));
+        assert_eq!(read(&["appregistration/api"]), Some((AppRegistration, named("api"))));
         assert_eq!(read(&["app"]), Some((ContainerGroup, named("app"))));
         assert_eq!(read(&["issuer", "ca"]), Some((Issuer, named("ca"))));
         assert_eq!(read(&["containergroups/app"]), Some((ContainerGroup, named("app"))));

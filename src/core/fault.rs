@@ -31,6 +31,16 @@ pub enum Fault {
         /// The service's words.
         message: String,
     },
+    /// The identity lacks a right that an administrator has to grant (403).
+    #[error("{service} forbids it: {message}; {remedy}")]
+    NotGranted {
+        /// Which service.
+        service: &'static str,
+        /// The service's words.
+        message: String,
+        /// What the administrator has to do.
+        remedy: String,
+    },
     /// The request itself is refused; repeating it changes nothing.
     #[error("{service} refuses it ({code}): {message}")]
     Refused {

@@ -128,6 +128,7 @@ pub fn after(fault: &Fault, attempts: u32) -> (Health, Reason, Duration) {
         Fault::Unreachable { .. } => (Health::Reconciling, Reason::Unreachable, backoff(2)),
         Fault::Store { .. } => (Health::Reconciling, Reason::Unreachable, backoff(1)),
         Fault::Forbidden { .. } => (Health::Stalled, Reason::Forbidden, backoff(30)),
+        Fault::NotGranted { .. } => (Health::Stalled, Reason::GraphNotGranted, backoff(30)),
         Fault::Refused { .. } => (Health::Stalled, Reason::Refused, backoff(30)),
     }
 }

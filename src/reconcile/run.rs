@@ -15,7 +15,7 @@ use tracing::{debug, warn};
 
 use super::monitor::{watch_drift, watch_endpoints};
 use super::{CONCURRENCY, Ctx, Kind, Wakes, pass};
-use crate::api::{ContainerGroup, Issuer, Object};
+use crate::api::{AppRegistration, ContainerGroup, Issuer, Object};
 use crate::core::{Fault, outcome};
 use crate::ports::{Change, ObjectKey};
 
@@ -29,9 +29,15 @@ pub async fn run(
 ) {
     let (groups, group_queue) = intake::<ContainerGroup>();
     let (issuers, issuer_queue) = intake::<Issuer>();
-    let wakes = Wakes { groups: groups.wake.clone(), issuers: issuers.wake.clone() };
+    let (registrations, registration_queue) = intake::<AppRegistration>();
+    let wakes = Wakes {
+        groups: groups.wake.clone(),
+        issuers: issuers.wake.clone(),
+        registrations: registrations.wake.clone(),
+    };
     let around = Around {
         groups: groups.store.clone(),
+        registrations: registrations.store.clone(),
         wakes: wakes.clone(),
         passed: Arc::new(passed),
         gate: Arc::default(),
@@ -42,11 +48,14 @@ pub async fn run(
         around.gate.write().await
     };
     let (group_store, issuer_store) = (groups.store.clone(), issuers.store.clone());
+    let registration_store = registrations.store.clone();
+    let intakes = Intakes { groups, issuers, registrations };
     tokio::select! {
         _none_begins = drained => {}
-        () = feed(changes, groups, issuers, &ctx) => {}
+        () = feed(changes, intakes, &ctx) => {}
         () = apply(group_store, group_queue, around.clone(), &ctx) => {}
         () = apply(issuer_store, issuer_queue, around.clone(), &ctx) => {}
+        () = apply(registration_store, registration_queue, around.clone(), &ctx) => {}
         () = heed_requests(&ctx, &wakes) => {}
         () = watch_drift(&ctx, &wakes) => {}
         () = watch_endpoints(&ctx, &wakes) => {}
@@ -88,38 +97,47 @@ impl<K: Kind> Intake<K> {
     }
 
     fn delete(&self, key: &ObjectKey) {
-        if let Some(object) = self.store.get(&ObjectRef::new(&key.name)) {
+        if key.kind == K::KIND
+            && let Some(object) = self.store.get(&ObjectRef::new(&key.name))
+        {
             self.send(watcher::Event::Delete((*object).clone()));
         }
     }
 }
 
-/// Hands what the source says to the kinds' reflectors.
-async fn feed(
-    mut changes: BoxStream<'static, Change>,
+/// The writing ends of all kinds' queues.
+struct Intakes {
     groups: Intake<ContainerGroup>,
     issuers: Intake<Issuer>,
-    ctx: &Ctx,
-) {
+    registrations: Intake<AppRegistration>,
+}
+
+/// Hands what the source says to the kinds' reflectors.
+async fn feed(mut changes: BoxStream<'static, Change>, intakes: Intakes, ctx: &Ctx) {
+    let Intakes { groups, issuers, registrations } = intakes;
     groups.send(watcher::Event::Init);
     issuers.send(watcher::Event::Init);
+    registrations.send(watcher::Event::Init);
     let mut listed = false;
     while let Some(change) = changes.next().await {
         match change {
             Change::Apply(object) => match *object {
                 Object::ContainerGroup(object) => groups.apply(*object, listed),
                 Object::Issuer(object) => issuers.apply(*object, listed),
+                Object::AppRegistration(object) => registrations.apply(*object, listed),
             },
             Change::Delete(key) => {
                 ctx.sightings.forget(&key);
                 groups.delete(&key);
                 issuers.delete(&key);
+                registrations.delete(&key);
             }
             Change::Listed if listed => {}
             Change::Listed => {
                 listed = true;
                 groups.send(watcher::Event::InitDone);
                 issuers.send(watcher::Event::InitDone);
+                registrations.send(watcher::Event::InitDone);
             }
         }
     }
@@ -131,6 +149,7 @@ async fn feed(
 #[derive(Clone)]
 struct Around {
     groups: Store<ContainerGroup>,
+    registrations: Store<AppRegistration>,
     wakes: Wakes,
     passed: Arc<dyn Fn(&ObjectKey) + Send + Sync>,
     /// A pass holds it for reading; who wants to stop waits for writing, which none overtakes.
@@ -140,9 +159,14 @@ struct Around {
 impl Around {
     /// Wakes those who refer to an object: edges run between published fields.
     fn wake_consumers(&self, changed: &ObjectKey) {
-        for group in self.groups.state() {
-            if group.references().contains(changed) {
-                self.wakes.wake(&ObjectKey::new(ContainerGroup::KIND, group.name_any()));
+        self.wake_those(&self.groups, changed);
+        self.wake_those(&self.registrations, changed);
+    }
+
+    fn wake_those<K: Kind>(&self, store: &Store<K>, changed: &ObjectKey) {
+        for object in store.state() {
+            if object.references().contains(changed) {
+                self.wakes.wake(&ObjectKey::new(K::KIND, object.name_any()));
             }
         }
     }

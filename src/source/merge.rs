@@ -276,6 +276,7 @@ fn manifest(object: &Object) -> Value {
     match object {
         Object::ContainerGroup(group) => kept(&**group),
         Object::Issuer(issuer) => kept(&**issuer),
+        Object::AppRegistration(registration) => kept(&**registration),
     }
 }
 
@@ -296,6 +297,7 @@ pub fn object(entry: &Entry) -> Result<Object, serde_json::Error> {
     let manifest = entry.manifest.clone();
     let mut object = match entry.key.kind.as_str() {
         "Issuer" => Object::Issuer(serde_json::from_value(manifest)?),
+        "AppRegistration" => Object::AppRegistration(serde_json::from_value(manifest)?),
         _ => Object::ContainerGroup(serde_json::from_value(manifest)?),
     };
     let meta = object.meta_mut();

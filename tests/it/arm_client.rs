@@ -42,7 +42,13 @@ type Told = Arc<Mutex<Vec<(&'static str, u16)>>>;
 
 fn cloud(server: &Server) -> Cloud {
     let url = Url::parse(&format!("https://localhost:{}", server.address.port())).unwrap();
-    Cloud::custom(url.clone(), "https://management.azure.com", url, server.ca_pem.clone())
+    Cloud::custom(
+        url.clone(),
+        "https://management.azure.com",
+        url.clone(),
+        url,
+        server.ca_pem.clone(),
+    )
 }
 
 fn client_of(cloud: &Cloud) -> (Azure, Told) {
@@ -92,7 +98,7 @@ async fn a_group_is_asked_for_with_our_token() {
 #[tokio::test]
 async fn an_endpoint_without_tls_gets_no_client() {
     let url = Url::parse("http://localhost:1").unwrap();
-    let cloud = Cloud::custom(url.clone(), "a", url, Vec::new());
+    let cloud = Cloud::custom(url.clone(), "a", url.clone(), url, Vec::new());
     let refused = Azure::new(&cloud, Arc::new(Fixed), Arc::new(|_, _| {}));
     assert!(matches!(refused, Err(Error::Endpoint(_))));
 }

@@ -1,20 +1,22 @@
 //! The samples: each is parsed without a remark and planned as far as its container group.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use aci_operator::api::Object;
 use aci_operator::api::check::warnings;
+use aci_operator::core::app_registration::{Application, Deleted, Grant, Identity, Properties};
 use aci_operator::core::container_group::{Body, Group, GroupId, Scope};
 use aci_operator::core::outcome::truth;
 use aci_operator::core::{Condition, ConditionType, Fault, Secret, Truth, sidecar};
 use aci_operator::metrics::Metrics;
 use aci_operator::pki::LocalAuthority;
 use aci_operator::ports::{
-    Change, ContainerGroups, ExecSession, Ledger as _, ObjectKey, OsRandom, Probe, RequestBox as _,
-    Requests, ResourceGroups, Secrets as _, SystemClock, TerminalSize,
+    ApplicationKey, Change, ContainerGroups, Directory as Applications, ExecSession, Ledger as _,
+    Named, ObjectKey, OsRandom, Probe, RequestBox as _, Requests, ResourceGroups, Secrets as _,
+    SystemClock, TerminalSize,
 };
 use aci_operator::reconcile::{Ctx, Sightings, pass};
 use aci_operator::source::{Directory, Options, scan};
@@ -28,6 +30,7 @@ use serde_json::Value;
 #[derive(Default)]
 struct Empty {
     put: Mutex<BTreeMap<String, Body>>,
+    registered: Mutex<Vec<Properties>>,
 }
 
 fn unasked<T>() -> Result<T, Fault> {
@@ -73,6 +76,67 @@ impl ContainerGroups for Empty {
 }
 
 #[async_trait]
+impl Applications for Empty {
+    async fn identity(&self) -> Result<Identity, Fault> {
+        let (tenant, authority) = ("t".to_owned(), "https://login.example/t".to_owned());
+        Ok(Identity { tenant, authority })
+    }
+
+    async fn application(&self, _: &ApplicationKey) -> Result<Option<Application>, Fault> {
+        Ok(None)
+    }
+
+    async fn upsert(&self, _: &str, properties: &Properties) -> Result<Named, Fault> {
+        self.registered.lock().unwrap().push(properties.clone());
+        Ok(Named::Done)
+    }
+
+    async fn update(&self, _: &str, _: &Properties) -> Result<(), Fault> {
+        unasked()
+    }
+
+    async fn delete(&self, _: &str) -> Result<(), Fault> {
+        unasked()
+    }
+
+    async fn principal(&self, _: &str) -> Result<Option<String>, Fault> {
+        unasked()
+    }
+
+    async fn create_principal(&self, _: &str) -> Result<(), Fault> {
+        unasked()
+    }
+
+    async fn deleted_application(&self, _: &str) -> Result<Option<Deleted>, Fault> {
+        unasked()
+    }
+
+    async fn deleted_principal(&self, _: &str) -> Result<Option<String>, Fault> {
+        unasked()
+    }
+
+    async fn restore(&self, _: &str) -> Result<(), Fault> {
+        unasked()
+    }
+
+    async fn consent(&self, _: &str, _: &str) -> Result<Option<Grant>, Fault> {
+        unasked()
+    }
+
+    async fn give_consent(&self, _: &str, _: &str, _: &BTreeSet<String>) -> Result<(), Fault> {
+        unasked()
+    }
+
+    async fn change_consent(&self, _: &str, _: &BTreeSet<String>) -> Result<(), Fault> {
+        unasked()
+    }
+
+    async fn revoke_consent(&self, _: &str) -> Result<(), Fault> {
+        unasked()
+    }
+}
+
+#[async_trait]
 impl ResourceGroups for Empty {
     async fn exists(&self, _: &str, _: &str) -> Result<bool, Fault> {
         Ok(true)
@@ -96,6 +160,7 @@ fn ctx(store: &Arc<Store>, azure: &Arc<Empty>) -> Ctx {
         random: Arc::new(OsRandom),
         groups: azure.clone(),
         resource_groups: azure.clone(),
+        directory: azure.clone(),
         probe: azure.clone(),
         authority: Arc::new(LocalAuthority),
         ledger: store.clone(),
@@ -129,6 +194,7 @@ fn key(object: &Object) -> ObjectKey {
     let kind = match object {
         Object::ContainerGroup(_) => "ContainerGroup",
         Object::Issuer(_) => "Issuer",
+        Object::AppRegistration(_) => "AppRegistration",
     };
     ObjectKey::new(kind, object.meta().name.clone().unwrap())
 }
@@ -166,6 +232,7 @@ async fn each_sample_is_parsed_and_planned() {
         store.set_requests(&key, &suspended).await.unwrap();
         match object {
             Object::Issuer(issuer) => pass(&**issuer, &ctx).await.unwrap(),
+            Object::AppRegistration(it) => pass(&**it, &ctx).await.unwrap(),
             Object::ContainerGroup(group) => pass(&**group, &ctx).await.unwrap(),
         };
         let status = store.status(&key).await.unwrap().unwrap();
@@ -196,5 +263,12 @@ async fn each_sample_is_parsed_and_planned() {
         let tls = usize::from(group.spec.tls.is_some());
         assert_eq!(containers.len(), group.spec.containers.len() + tls);
         assert!(tls == 0 || containers.iter().any(|c| c["name"] == sidecar::CONTAINER));
+    }
+    for object in &objects {
+        let Object::AppRegistration(registration) = object else { continue };
+        pass(&**registration, &ctx).await.unwrap();
+        let registered = std::mem::take(&mut *azure.registered.lock().unwrap());
+        let names: Vec<_> = registered.into_iter().map(|one| one.display_name.unwrap()).collect();
+        assert_eq!(names, [registration.spec.display_name.clone()]);
     }
 }

@@ -36,6 +36,42 @@ spec:
   localCA: {permittedDomains: [mon-dns.com]}
 ";
 
+const REGISTRATION_TEXT: &str = "\
+apiVersion: aci-operator.io/v1alpha1
+kind: AppRegistration
+metadata: {name: mon-api}
+spec:
+  displayName: mon-API
+  redirectUris: [http://localhost:8000]
+  appRoles: [{value: Writer, displayName: W, description: W., allowedMemberTypes: [User]}]
+  swagger: {}
+  containerGroupRef: {name: app}
+  hostGracePeriod: 2h
+";
+
+#[test]
+fn a_registration_has_one_scope_and_asks_nobody() {
+    let parsed = parse(REGISTRATION_TEXT, "api.yaml");
+    assert_eq!(parsed.problems, []);
+    let Object::AppRegistration(registration) = &parsed.documents[0].object else { panic!() };
+    let spec = &registration.spec;
+    assert_eq!(spec.scopes[0].value, "user_impersonation");
+    assert!(spec.swagger.as_ref().unwrap().pre_authorized && !spec.admin_consent);
+}
+
+/// The same for an app registration.
+const REGISTRATION_MISTAKES: &[(&str, &str)] = &[
+    ("displayName: mon-API", "displayName: ''"),
+    ("[http://localhost:8000]", "[http://mon-dns.com, https://a.b/#c, 'https://*.a.b', x]"),
+    ("swagger: {}", "swagger: {preAuthorised: true}"),
+    ("  swagger: {}\n", "  adminConsent: true\n"),
+    ("value: Writer", "value: user_impersonation"),
+    ("allowedMemberTypes: [User]", "allowedMemberTypes: [Users]"),
+    ("hostGracePeriod: 2h", "hostGracePeriod: 60d"),
+    ("hostGracePeriod: 2h", "adopt: {appId: mon-api}"),
+    ("hostGracePeriod: 2h", "scopes: [{value: .x}, {value: a}, {value: a}]"),
+];
+
 #[test]
 fn good_documents_become_objects() {
     let text = format!("# a comment\n---\n{GROUP_TEXT}---\n{ISSUER_TEXT}---\n");
@@ -83,7 +119,6 @@ const MISTAKES: &[(&str, &str)] = &[
     ("dnsNameLabel", "dnsNameLable"),
     ("kind: ContainerGroup", "kind: ContainerGroups"),
     ("v1alpha1", "v1"),
-    ("kind: ContainerGroup", "kind: AppRegistration"),
     ("metadata: {name: app}", "metadata: {name: My_App}"),
     ("metadata: {name: app}", "metadata: {name: app, namespace: prod}"),
     ("value: dev", "value: 8080"),
@@ -140,6 +175,10 @@ fn mistakes_are_told_with_place_and_remedy() {
     }
     for bad in ["acme: {server: x}", "localCA: {}\n  provided: {secretRef: {name: x}}", "{}"] {
         tell(bad, &ISSUER_TEXT.replace("localCA: {permittedDomains: [mon-dns.com]}", bad));
+    }
+    for (good, bad) in REGISTRATION_MISTAKES {
+        assert!(REGISTRATION_TEXT.contains(good), "{good}");
+        tell(bad, &REGISTRATION_TEXT.replacen(good, bad, 1));
     }
     tell("a list", "- a\n- b\n");
     tell("an alias", "a: *nothing");

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use aci_operator::api::container_group::{fields, schema};
-use aci_operator::api::{ContainerGroupSpec, IssuerSpec};
+use aci_operator::api::{AppRegistrationSpec, ContainerGroupSpec, IssuerSpec};
 use aci_operator::core::fields::{Field, Shape};
 use aci_operator::core::sidecar::DEFAULT_IMAGE;
 use serde_json::Value;
@@ -13,11 +13,11 @@ const HEAD: &str = "\
 
 <!-- Made from the schema by tests/it/generated.rs; do not edit. -->
 
-One YAML file holds any number of documents, a directory any number of files below it. A document is an object of one of two kinds:
+One YAML file holds any number of documents, a directory any number of files below it. A document is an object of one of three kinds:
 
 ```yaml
 apiVersion: aci-operator.io/v1alpha1
-kind: ContainerGroup        # or Issuer
+kind: ContainerGroup        # or Issuer, AppRegistration
 metadata: {name: app-with-ssl}
 spec: {…}
 ```
@@ -47,6 +47,8 @@ pub(super) fn page() -> String {
     );
     heading(&mut page, "Issuer", "Who signs the certificates of container groups.");
     rows(&mut page, "spec", &schema::<IssuerSpec>(), None);
+    heading(&mut page, "AppRegistration", "The Microsoft Entra applications of a protected API.");
+    rows(&mut page, "spec", &schema::<AppRegistrationSpec>(), None);
     page
 }
 

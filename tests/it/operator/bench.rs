@@ -8,7 +8,10 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
 
-use aci_operator::api::{ContainerGroup, ContainerGroupSpec, Issuer, Object};
+use aci_operator::api::{
+    AppRegistration, AppRegistrationSpec, ContainerGroup, ContainerGroupSpec, Issuer, Object,
+};
+use aci_operator::azure::graph::Graph;
 use aci_operator::core::certificate::{LeafFacts, Pair};
 use aci_operator::core::container_group::tags;
 use aci_operator::core::requests::Approval;
@@ -18,8 +21,9 @@ use aci_operator::pki::LocalAuthority;
 use aci_operator::ports::{Clock as _, Entry, ObjectKey, Phase};
 use aci_operator::reconcile::{Ctx, Outcome, pass};
 
+use super::graph::Wire;
 use super::home::Home;
-use super::manifests::{group_key, local_ca, object, sample};
+use super::manifests::{group_key, local_ca, object, registration_key, sample};
 use super::world::{Arm, GROUP, World};
 
 /// Lines of history that are shown.
@@ -98,6 +102,18 @@ impl Bench {
     pub(crate) fn apply_issuer(&mut self, issuer: Issuer) {
         let key = ObjectKey::new("Issuer", issuer.metadata.name.clone().unwrap());
         self.record(key, serde_json::to_value(issuer).unwrap());
+    }
+
+    pub(crate) fn apply_registration(&mut self, registration: AppRegistration) {
+        self.record(registration_key(), serde_json::to_value(registration).unwrap());
+    }
+
+    /// The manifest of the registration is edited.
+    pub(crate) fn edit_registration(&mut self, change: impl FnOnce(&mut AppRegistrationSpec)) {
+        let manifest = self.home.kept().entries[&registration_key()].manifest.clone();
+        let mut registration: AppRegistration = serde_json::from_value(manifest).unwrap();
+        change(&mut registration.spec);
+        self.apply_registration(registration);
     }
 
     /// The manifest of the group is edited.
@@ -201,6 +217,7 @@ impl Bench {
         let outcome = match object(&entry) {
             Object::ContainerGroup(group) => pass(&*group, &self.ctx).await,
             Object::Issuer(issuer) => pass(&*issuer, &self.ctx).await,
+            Object::AppRegistration(it) => pass(&*it, &self.ctx).await,
         };
         let written = self.world.state().writes[before..].to_vec();
         assert!(written.len() <= 1, "one pass wrote {written:?}");
@@ -267,14 +284,17 @@ impl Bench {
         } else {
             self.due.insert(key.clone(), (due, outcome.health));
         }
-        if outcome.changed && key.kind == "Issuer" {
-            self.wake_groups();
+        match key.kind.as_str() {
+            "ContainerGroup" if outcome.changed => self.wake_kind("AppRegistration"),
+            "Issuer" | "AppRegistration" if outcome.changed => self.wake_kind("ContainerGroup"),
+            _ => {}
         }
     }
 
-    fn wake_groups(&mut self) {
+    /// Every object of a kind is looked at now.
+    pub(crate) fn wake_kind(&mut self, kind: &str) {
         for (key, (due, _)) in &mut self.due {
-            if key.kind == "ContainerGroup" {
+            if key.kind == kind {
                 *due = Some(Instant::now());
             }
         }
@@ -307,17 +327,32 @@ impl Bench {
 
     /// The group's status.
     pub(crate) fn status(&self) -> Value {
-        self.home.kept().status.get(&group_key()).cloned().unwrap_or_default()
+        self.status_of(&group_key())
+    }
+
+    /// The status of an object.
+    pub(crate) fn status_of(&self, key: &ObjectKey) -> Value {
+        self.home.kept().status.get(key).cloned().unwrap_or_default()
     }
 
     /// Truth and reason of one of the group's conditions, as `True InSync`.
     pub(crate) fn condition(&self, kind: &str) -> String {
-        condition(&self.status(), kind).unwrap_or_default()
+        self.condition_of(&group_key(), kind)
+    }
+
+    /// The same of another object.
+    pub(crate) fn condition_of(&self, key: &ObjectKey, kind: &str) -> String {
+        condition(&self.status_of(key), kind).unwrap_or_default()
     }
 
     /// Message of one of the group's conditions.
     pub(crate) fn message(&self, kind: &str) -> String {
-        let status = self.status();
+        self.message_of(&group_key(), kind)
+    }
+
+    /// The same of another object.
+    pub(crate) fn message_of(&self, key: &ObjectKey, kind: &str) -> String {
+        let status = self.status_of(key);
         let all = status["conditions"].as_array().cloned().unwrap_or_default();
         let found = all.into_iter().find(|c| c["type"] == kind).unwrap_or_default();
         found["message"].as_str().unwrap_or_default().to_owned()
@@ -368,6 +403,7 @@ fn ctx(world: &Arc<World>, home: &Arc<Home>, home_id: &str) -> Ctx {
         random: world.clone(),
         groups: Arc::new(Arm(world.clone())),
         resource_groups: world.clone(),
+        directory: Arc::new(Graph::new(Wire(world.clone()))),
         probe: world.clone(),
         authority: Arc::new(LocalAuthority),
         ledger: home.clone(),

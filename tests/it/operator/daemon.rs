@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aci_operator::emulator::faults::Operation;
 use aci_operator::emulator::model::Accident;
-use aci_operator::ports::{Change, Clock as _};
+use aci_operator::ports::{Change, Clock as _, ObjectKey};
 use aci_operator::reconcile::run;
 use futures::StreamExt as _;
 use futures::channel::mpsc;
@@ -12,7 +12,7 @@ use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use super::bench::Bench;
-use super::manifests::{group_key, local_ca, object, sample};
+use super::manifests::{group_key, local_ca, object, registration, registration_key, sample};
 use super::world::{GROUP, address};
 
 /// Lets a daemon run over the bench's home while `script` goes on.
@@ -199,4 +199,35 @@ async fn a_deleted_object_is_released_and_leaves_the_loop() {
     .await;
     bench.wrote(&["Delete"]);
     assert!(bench.world.shown(GROUP).is_null());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_registration_is_made_and_names_its_group() {
+    let mut bench = Bench::made().await;
+    bench.apply_registration(registration());
+    with_daemon(&mut bench, async |bench, _| {
+        let ready =
+            |bench: &Bench| bench.condition_of(&registration_key(), "Ready").starts_with("True");
+        let took = until(bench, ready).await;
+        assert!(took < Duration::from_secs(60), "{took:?}");
+        sleep(Duration::from_hours(1)).await;
+    })
+    .await;
+    assert_eq!(bench.world.applications().len(), 2);
+    assert_eq!(bench.count("applications.upsert"), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_leaves_takes_no_namesake_of_another_kind_with_it() {
+    let mut bench = Bench::made().await;
+    with_daemon(&mut bench, async |bench, changes| {
+        sleep(Duration::from_mins(5)).await;
+        changes.unbounded_send(Change::Delete(ObjectKey::new("Issuer", GROUP))).unwrap();
+        sleep(Duration::from_mins(5)).await;
+        let (old, now) = (bench.leaf().serial, bench.world.now());
+        bench.home.ask(&group_key(), |requests| requests.renew = Some(now));
+        let took = until(bench, |bench| bench.leaf().serial != old).await;
+        assert!(took <= Duration::from_secs(1), "{took:?}");
+    })
+    .await;
 }

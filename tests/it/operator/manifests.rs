@@ -4,7 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::api::ObjectMeta;
 use serde_json::json;
 
-use aci_operator::api::{ContainerGroup, Issuer, Object, annotations};
+use aci_operator::api::{AppRegistration, ContainerGroup, Issuer, Object, annotations};
 use aci_operator::ports::{Entry, ObjectKey};
 
 use super::world::GROUP;
@@ -63,6 +63,23 @@ pub(crate) fn local_ca() -> Issuer {
     Issuer::new("local-ca", serde_json::from_value(json!({"localCA": {}})).unwrap())
 }
 
+/// The key of the app registration of these tests.
+pub(crate) fn registration_key() -> ObjectKey {
+    ObjectKey::new("AppRegistration", "mon-api")
+}
+
+/// The registration of the design's sample.
+pub(crate) fn registration() -> AppRegistration {
+    let spec = json!({
+        "displayName": "mon-API",
+        "redirectUris": ["http://localhost:8000"],
+        "swagger": {},
+        "containerGroupRef": {"name": GROUP},
+        "ipRedirectUris": true,
+    });
+    AppRegistration::new("mon-api", serde_json::from_value(spec).unwrap())
+}
+
 /// The object of an entry, as a source says it.
 pub(crate) fn object(entry: &Entry) -> Object {
     let mut manifest = entry.manifest.clone();
@@ -83,9 +100,11 @@ pub(crate) fn object(entry: &Entry) -> Object {
         ..ObjectMeta::default()
     };
     manifest["metadata"] = serde_json::to_value(meta).unwrap();
-    if entry.key.kind == "Issuer" {
-        Object::Issuer(Box::new(serde_json::from_value(manifest).unwrap()))
-    } else {
-        Object::ContainerGroup(Box::new(serde_json::from_value(manifest).unwrap()))
+    match entry.key.kind.as_str() {
+        "Issuer" => Object::Issuer(Box::new(serde_json::from_value(manifest).unwrap())),
+        "AppRegistration" => {
+            Object::AppRegistration(Box::new(serde_json::from_value(manifest).unwrap()))
+        }
+        _ => Object::ContainerGroup(Box::new(serde_json::from_value(manifest).unwrap())),
     }
 }

@@ -206,7 +206,7 @@ async fn converges(policy: UpdatePolicy, happenings: Vec<(Happening, u64)>) {
 }
 
 /// A gate must give the same answer twice, so without a number the sequences are the same each time.
-fn sequences() -> ProptestConfig {
+pub(crate) fn sequences() -> ProptestConfig {
     let asked = std::env::var("ACI_OPERATOR_TEST_SEEDS").ok().and_then(|text| text.parse().ok());
     ProptestConfig {
         cases: asked.unwrap_or(60),

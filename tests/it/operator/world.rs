@@ -23,6 +23,7 @@ use aci_operator::ports::{
 
 use super::engine::Engine;
 use super::gate::Gate;
+use super::graph::Tenant;
 use super::session::Session;
 
 /// The resource group of all manifests here.
@@ -44,6 +45,7 @@ pub(crate) struct World {
 pub(crate) struct State {
     pub(crate) azure: Azure,
     pub(crate) engine: Engine,
+    pub(crate) tenant: Tenant,
     /// Every write that was tried, in order.
     pub(crate) writes: Vec<&'static str>,
     /// Operations for which our rights do not suffice.
@@ -62,6 +64,7 @@ impl World {
         let state = State {
             azure: Azure::new(Settings { network, ..Settings::default() }),
             engine: Engine::default(),
+            tenant: Tenant::default(),
             writes: Vec::new(),
             forbidden: BTreeSet::new(),
             lost: None,
@@ -363,7 +366,7 @@ fn outward(effect: &Effect) -> Fault {
     }
 }
 
-fn unreachable(service: &'static str, problem: &str) -> Fault {
+pub(crate) fn unreachable(service: &'static str, problem: &str) -> Fault {
     Fault::Unreachable { service, problem: problem.to_owned() }
 }
 
