@@ -22,6 +22,7 @@ pub mod live;
 pub mod local;
 pub mod manifests;
 pub mod secrets;
+pub mod token;
 pub mod trust;
 pub mod verbs;
 pub mod view;

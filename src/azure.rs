@@ -16,6 +16,7 @@ use crate::tls;
 
 pub mod cloud;
 pub mod credential;
+pub mod device_code;
 pub mod graph;
 pub mod wire;
 

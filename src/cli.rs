@@ -28,6 +28,7 @@ mod run;
 mod secret;
 mod table;
 mod terminal;
+mod token;
 mod verbs;
 mod wait;
 
@@ -158,6 +159,10 @@ enum Command {
     Logs(container::LogsArgs),
     /// Runs a command in a container
     Exec(container::ExecArgs),
+    /// Prints an access token for a protected API
+    Token(token::TokenArgs),
+    /// Opens the Swagger page of a container group
+    Open(token::OpenArgs),
     /// Rotates the certificate now
     Renew(verbs::RenewArgs),
     /// Stops all writes for an object

@@ -74,6 +74,17 @@ pub enum Error {
     /// An issuer without a certificate yet.
     #[error("{0} has no certificate yet")]
     NoRoot(ObjectKey),
+    /// A field that an object has not published yet.
+    #[error("{key} has published no `{field}` yet")]
+    NotPublished {
+        /// The object.
+        key: ObjectKey,
+        /// The field of its status.
+        field: &'static str,
+    },
+    /// A person who did not sign in.
+    #[error("nobody signed in in time")]
+    NotSignedIn,
     /// The loop ended before what was waited for.
     #[error("the loop ended before its time")]
     Ended,
@@ -147,7 +158,7 @@ impl Error {
             Self::StillWanted { .. } => {
                 "remove the manifest first: it would be made again at once".to_owned()
             }
-            Self::NothingToApprove(key) => {
+            Self::NothingToApprove(key) | Self::NotPublished { key, .. } => {
                 format!("`aci-operator describe {key}` says what it waits for")
             }
             Self::NotMade(key) => {
@@ -174,6 +185,7 @@ impl Error {
             Self::Fault(fault) => return remedy(fault),
             Self::NotForKind { .. }
             | Self::NoCertificate(_)
+            | Self::NotSignedIn
             | Self::Ended
             | Self::File { .. }
             | Self::Azure(_)

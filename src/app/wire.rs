@@ -19,6 +19,7 @@ use super::manifests::{Manifest, Manifests};
 use super::trust::{Processes, Report, TrustStores};
 use super::{App, CloudName, Error, Home, Result};
 use crate::api::{self, ContainerGroup};
+use crate::azure::device_code::DeviceCode;
 use crate::azure::wire::SecretValues;
 use crate::azure::{self, Cloud, Environment, credential};
 use crate::core::Fault;
@@ -129,6 +130,21 @@ pub(super) struct Azure {
 
 /// A client of the app's cloud.
 pub(super) async fn azure(app: &App, home: &Home, metrics: &Metrics) -> Result<Azure> {
+    let (cloud, environment) = cloud(app, home).await?;
+    let credential = credential::chain(&cloud, &environment).map_err(Error::Azure)?;
+    let metrics = metrics.clone();
+    let observer: azure::Observer = Arc::new(move |operation, code| {
+        metrics.azure_request(operation, &code.to_string());
+    });
+    let azure = azure::Azure::new(&cloud, credential, observer).map_err(Error::Azure)?;
+    let subscription = credential::default_subscription(&environment).map_err(Error::Azure)?;
+    let directory = Arc::new(azure.directory());
+    let azure = Arc::new(azure);
+    Ok(Azure { groups: azure.clone(), resource_groups: azure, directory, subscription })
+}
+
+/// The cloud of the home, and the variables that count for it.
+async fn cloud(app: &App, home: &Home) -> Result<(Cloud, Environment)> {
     let name = app.cloud_of(home).await?;
     let local = match name {
         CloudName::Local => local_variables(app)?,
@@ -147,16 +163,18 @@ pub(super) async fn azure(app: &App, home: &Home, metrics: &Metrics) -> Result<A
     };
     let mut cloud = cloud.map_err(Error::Azure)?;
     cloud.authority_host = credential::authority(&cloud, &environment).map_err(Error::Azure)?;
-    let credential = credential::chain(&cloud, &environment).map_err(Error::Azure)?;
-    let metrics = metrics.clone();
-    let observer: azure::Observer = Arc::new(move |operation, code| {
-        metrics.azure_request(operation, &code.to_string());
-    });
-    let azure = azure::Azure::new(&cloud, credential, observer).map_err(Error::Azure)?;
-    let subscription = credential::default_subscription(&environment).map_err(Error::Azure)?;
-    let directory = Arc::new(azure.directory());
-    let azure = Arc::new(azure);
-    Ok(Azure { groups: azure.clone(), resource_groups: azure, directory, subscription })
+    Ok((cloud, environment))
+}
+
+/// A way to sign somebody in to the application `client`.
+pub(super) async fn device_code(
+    app: &App,
+    home: &Home,
+    authority: &str,
+    client: &str,
+) -> Result<DeviceCode> {
+    let (cloud, _) = cloud(app, home).await?;
+    DeviceCode::new(&cloud, authority, client).map_err(Error::Azure)
 }
 
 /// What `local env` would print, where the caller has not read it. Nothing else of the environment

@@ -90,6 +90,8 @@ impl Session {
             Command::Approve(args) => self.approve(args).await,
             Command::Delete(args) => self.delete(args).await,
             Command::Secret(command) => self.secret(command).await,
+            Command::Token(args) => self.token(args).await,
+            Command::Open(args) => self.open(args).await,
             Command::Ca(command) => self.ca(command).await,
             // Answered before there is a session.
             Command::Completions(_) | Command::Version(_) => Ok(Exit::Done),

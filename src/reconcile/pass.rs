@@ -54,7 +54,7 @@ struct Seen<K: Kind> {
 pub async fn pass<K: Kind>(object: &K, ctx: &Ctx) -> Result<Outcome, Fault> {
     let name = object.meta().name.clone().unwrap_or_default();
     let span = info_span!("pass", kind = K::KIND, %name);
-    look(object, ObjectKey::new(K::KIND, name), ctx).instrument(span).await
+    Box::pin(look(object, ObjectKey::new(K::KIND, name), ctx)).instrument(span).await
 }
 
 async fn look<K: Kind>(object: &K, key: ObjectKey, ctx: &Ctx) -> Result<Outcome, Fault> {

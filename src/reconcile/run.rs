@@ -53,9 +53,9 @@ pub async fn run(
     tokio::select! {
         _none_begins = drained => {}
         () = feed(changes, intakes, &ctx) => {}
-        () = apply(group_store, group_queue, around.clone(), &ctx) => {}
-        () = apply(issuer_store, issuer_queue, around.clone(), &ctx) => {}
-        () = apply(registration_store, registration_queue, around.clone(), &ctx) => {}
+        () = Box::pin(apply(group_store, group_queue, around.clone(), &ctx)) => {}
+        () = Box::pin(apply(issuer_store, issuer_queue, around.clone(), &ctx)) => {}
+        () = Box::pin(apply(registration_store, registration_queue, around.clone(), &ctx)) => {}
         () = heed_requests(&ctx, &wakes) => {}
         () = watch_drift(&ctx, &wakes) => {}
         () = watch_endpoints(&ctx, &wakes) => {}
@@ -161,6 +161,15 @@ impl Around {
     fn wake_consumers(&self, changed: &ObjectKey) {
         self.wake_those(&self.groups, changed);
         self.wake_those(&self.registrations, changed);
+        // The group that a registration follows waits for what the registration has.
+        let registration = self.registrations.get(&ObjectRef::new(&changed.name));
+        for followed in registration
+            .filter(|_| changed.kind == AppRegistration::KIND)
+            .iter()
+            .flat_map(|registration| registration.references())
+        {
+            self.wakes.wake(&followed);
+        }
     }
 
     fn wake_those<K: Kind>(&self, store: &Store<K>, changed: &ObjectKey) {
