@@ -157,10 +157,18 @@ impl Directory {
     /// Answers one request at `now`.
     pub fn handle(&mut self, now: DateTime<Utc>, request: &GraphRequest) -> GraphAnswer {
         self.expire(now);
-        self.requests += 1;
-        let id = self.derive("request", self.requests).to_string();
         let outcome = self.answer(now, request);
-        answer::envelope(now, &id, request, outcome)
+        self.envelope(now, request, outcome)
+    }
+
+    /// Answers one request with a refusal that is none of the directory's own.
+    pub fn refuse(
+        &mut self,
+        now: DateTime<Utc>,
+        request: &GraphRequest,
+        error: Error,
+    ) -> GraphAnswer {
+        self.envelope(now, request, Err(error))
     }
 
     /// The application with this `appId` as last written; none where it is deleted.
@@ -179,6 +187,17 @@ impl Directory {
     /// The users that may try to sign in, those of other tenants too.
     pub fn users(&self) -> &[User] {
         &self.users
+    }
+
+    fn envelope(
+        &mut self,
+        now: DateTime<Utc>,
+        request: &GraphRequest,
+        outcome: Result<Reply, Error>,
+    ) -> GraphAnswer {
+        self.requests += 1;
+        let id = self.derive("request", self.requests).to_string();
+        answer::envelope(now, &id, request, outcome)
     }
 
     fn answer(&mut self, now: DateTime<Utc>, request: &GraphRequest) -> Result<Reply, Error> {

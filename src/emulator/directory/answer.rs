@@ -34,7 +34,7 @@ pub(super) fn envelope(
     outcome: Result<Reply, Error>,
 ) -> GraphAnswer {
     let client = request.headers.get("client-request-id").map_or(id, String::as_str);
-    let mut headers = vec![
+    let headers = vec![
         ("request-id".to_owned(), id.to_owned()),
         ("client-request-id".to_owned(), client.to_owned()),
     ];
@@ -42,9 +42,6 @@ pub(super) fn envelope(
         Ok(reply) => (reply.status, reply.body),
         Err(error) => (error.status, Some(refusal(now, id, client, &error))),
     };
-    let location =
-        body.as_ref().filter(|_| status == 201).and_then(|body| body["@odata.id"].as_str());
-    headers.extend(location.map(|url| ("Location".to_owned(), url.to_owned())));
     GraphAnswer { status, headers, body }
 }
 

@@ -69,7 +69,7 @@ pub struct ApplicationProperties {
     #[doc(hidden)]
     pub group_membership_claims: Option<String>,
     #[doc(hidden)]
-    pub info: Info,
+    pub info: Option<Value>,
     #[doc(hidden)]
     pub is_device_only_auth_supported: Option<bool>,
     #[doc(hidden)]
@@ -102,18 +102,6 @@ pub enum SignInAudience {
     AzureADandPersonalMicrosoftAccount,
     /// Personal accounts only.
     PersonalMicrosoftAccount,
-}
-
-/// learn.microsoft.com/graph/api/resources/informationalurl.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-#[doc(hidden)]
-pub struct Info {
-    logo_url: Option<String>,
-    marketing_url: Option<String>,
-    privacy_statement_url: Option<String>,
-    support_url: Option<String>,
-    terms_of_service_url: Option<String>,
 }
 
 /// What an application is as a resource: learn.microsoft.com/graph/api/resources/apiapplication.

@@ -132,7 +132,7 @@ impl Directory {
         if let Some(name) = READ_ONLY.iter().find(|name| body.contains_key(**name)) {
             return Err(read_only(name));
         }
-        let properties: ApplicationProperties = body::merge(&Default::default(), body)?;
+        let properties = body::merge(&ApplicationProperties::default(), body)?;
         let (id, app_id) = (self.next_id(), self.next_id());
         let application = Application {
             id,

@@ -124,8 +124,8 @@ impl Directory {
             let message = "Permission being assigned already exists on the object";
             return Err(Error::bad(message).about("InvalidUpdate", "appRoleAssignment"));
         }
-        let shown = self.assignment_shown(context, &assignment);
-        let body = self.one(context, "appRoleAssignments", KIND, shown)?;
+        let body = self.assignment_shown(context, &assignment);
+        let body = self.one(context, "appRoleAssignments", KIND, body)?;
         let shows = self.shows(context.now);
         self.assignments.put(context.now, shows, &assignment.id.clone(), assignment);
         Ok(Reply::created(body))

@@ -89,7 +89,7 @@ impl Directory {
                     self.grants.remove(context.now, shows, id);
                 } else {
                     let body = body::object(body)?;
-                    grant.scope = text(&body, "scope")?.to_owned();
+                    text(&body, "scope")?.clone_into(&mut grant.scope);
                     self.put_grant(context, grant);
                 }
                 Ok(Reply::empty())

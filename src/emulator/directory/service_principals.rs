@@ -53,7 +53,7 @@ impl Directory {
         if self.service_principal(&given).is_some() {
             return Err(Error::name_in_use(&given));
         }
-        let properties: ServicePrincipalProperties = body::merge(&Default::default(), own(body))?;
+        let properties = body::merge(&ServicePrincipalProperties::default(), own(body))?;
         let principal = self.new_service_principal(context.now, app_id, context.caller);
         let principal = ServicePrincipal { properties, ..principal };
         let shown = principal.shown(Some(&backing), self.settings.tenant);

@@ -1,6 +1,7 @@
 //! The directory through [`Directory::handle`], as a client sees it.
 
 mod applications;
+mod principals;
 
 use serde_json::json;
 
