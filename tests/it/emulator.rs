@@ -1,5 +1,6 @@
 //! Local Azure over its real wire: HTTPS verified by its own CA, no containers.
 
+mod applications;
 mod exec;
 mod local;
 

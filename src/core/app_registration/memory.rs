@@ -137,7 +137,9 @@ impl Memory {
             }
             Step::Delete { which, .. } => {
                 let app = self.of_mut(*which);
-                *app = AppMemory { deleted: Some(now), ..AppMemory::default() };
+                // Restored one day, it comes back with its redirect URIs.
+                let placed = std::mem::take(&mut app.placed);
+                *app = AppMemory { deleted: Some(now), placed, ..AppMemory::default() };
             }
             Step::Consent { .. } | Step::ChangeConsent { .. } => {
                 (self.consented, self.consent_is_ours) = (Some(now), true);

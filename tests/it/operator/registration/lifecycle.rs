@@ -115,6 +115,37 @@ async fn an_origin_counts_as_registered_until_graph_shows_it_gone() {
     assert_eq!(bench.count("applications.update"), 4, "\n{}", bench.history());
 }
 
+/// Redirect URIs as last written, which replicas may not show yet.
+fn written(bench: &Bench) -> [BTreeSet<String>; 2] {
+    let status = bench.registration();
+    ["appId", "swaggerAppId"].map(|id| {
+        let state = bench.world.state();
+        let found = state.tenant.directory.application_by_app_id(status[id].as_str().unwrap());
+        let properties = &found.unwrap().properties;
+        let (web, spa) = (&properties.web.redirect_uris, &properties.spa.redirect_uris);
+        web.iter().chain(spa).cloned().collect()
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn both_applications_follow_within_two_passes_however_graph_lags() {
+    let mut bench = Bench::registered().await;
+    bench.world.lag(Duration::from_secs(25));
+    let local = "http://localhost:8000";
+    let page = |uris: &BTreeSet<String>| -> BTreeSet<String> {
+        uris.iter().map(|uri| format!("{uri}/oauth2-redirect")).collect()
+    };
+    for served in [&[FQDN, IP][..], &[FQDN], &[FQDN, "https://20.1.2.4"], &[], &[FQDN, IP]] {
+        bench.serve(served);
+        bench.step().await;
+        bench.step().await;
+        let mut wanted = set(served);
+        wanted.insert(local.to_owned());
+        assert_eq!(written(&bench), [wanted.clone(), page(&wanted)], "\n{}", bench.history());
+        bench.live_on(Duration::from_secs(4)).await;
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn both_are_deleted_and_the_object_is_released() {
     let mut bench = Bench::registered().await;

@@ -141,6 +141,11 @@ fn check(bench: &Bench, added: &BTreeSet<String>) {
         assert_eq!(uris, expected.union(&local).cloned().collect(), "{told}");
     }
     assert_eq!(bench.origins(), served, "{told}");
+    if swagger {
+        let expected: BTreeSet<String> =
+            served.union(&local).map(|origin| format!("{origin}/oauth2-redirect")).collect();
+        assert_eq!(bench.redirects("swagger"), expected, "{told}");
+    }
 }
 
 proptest! {
