@@ -50,7 +50,7 @@ class EntraBearer(SingleTenantAzureAuthorizationCodeBearer):
         allow_guests: bool = False,
         now: Callable[[], float] = time.time,
     ) -> None:
-        """`scopes` (full name: description) and `authority` are for the docs page to sign in with."""
+        """`scopes` (full name: description) and `authority` are for the docs page."""
         super().__init__(
             app_client_id=rules.audience,
             tenant_id=rules.tenant,
