@@ -126,11 +126,17 @@ def make_certificates(ca: Path, leaf: Path) -> None:
             .not_valid_after(now + datetime.timedelta(days=1))
         )
 
+    # What RFC 5280 asks of both: Python 3.13 and later insist on it.
+    signs = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
+    identifier = x509.SubjectKeyIdentifier.from_public_key(authority.public_key())
     root = certificate(name, authority).add_extension(x509.BasicConstraints(True, 0), True)
+    root = root.add_extension(signs, True).add_extension(identifier, False)
     ca.write_bytes(pem(root.sign(authority, hashes.SHA256())))
     host = x509.SubjectAlternativeName([x509.DNSName("localhost")])
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     signed = certificate(subject, server).add_extension(host, False)
+    issued_by = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)
+    signed = signed.add_extension(issued_by, False)
     private = server.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
