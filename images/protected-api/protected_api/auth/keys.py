@@ -59,6 +59,7 @@ class SigningKeys:
         self._keys: Keys = {}
         self._fetched = self._tried = self._demanded = -math.inf
         self._failures = 0
+        self._trouble = asyncio.Event()
         self._flight: asyncio.Task[None] | None = None
 
     @property
@@ -81,12 +82,18 @@ class SigningKeys:
 
     async def run(self) -> None:
         """Renew the keys for ever, whatever happens."""
+        await self.refresh()
         while True:
+            if self._failures:
+                backoff = self._pace.retry * 2 ** min(self._failures - 1, 16)
+                await asyncio.sleep(min(backoff, self._pace.demand))
+            else:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._pace.refresh):
+                        await self._trouble.wait()
+                    # A fetch on demand has failed: it is for us to try again.
+                    continue
             await self.refresh()
-            backoff = self._pace.retry * 2 ** min(self._failures - 1, 16)
-            await asyncio.sleep(
-                min(backoff, self._pace.demand) if self._failures else self._pace.refresh
-            )
 
     async def refresh(self) -> None:
         """Fetch now; whoever asks meanwhile waits for the same fetch. Failures are only counted."""
@@ -121,6 +128,7 @@ class SigningKeys:
                 keys = await self._fetch()
         except Exception as error:  # whatever it is, the old keys still stand
             self._failures += 1
+            self._trouble.set()
             # The message may repeat what the other side sent.
             log.warning(
                 "keys not fetched",
@@ -131,6 +139,7 @@ class SigningKeys:
             log.info("keys fetched", extra={"keys": sorted(keys)})
         # A key that is no longer published is withdrawn at once.
         self._keys, self._fetched, self._failures = keys, self._clock(), 0
+        self._trouble.clear()
 
 
 async def fetch_keys(issuer: str) -> Keys:
