@@ -28,8 +28,9 @@ async fn an_edit_that_drops_our_tags_is_repaired_by_one_put() {
 
     home.until("the repair", async || (home.puts().await == puts + 2).then_some(())).await;
     spread("foreign_edit.to_repair", &[edited.elapsed()]);
-    let events = home.ok(&["events"]).await;
-    assert!(events.contains("Drifted"), "{events}");
+    // A step is told when it is done.
+    let told = async || home.ok(&["events"]).await.contains("Drifted").then_some(());
+    home.until("the event", told).await;
     home.until_status("ready", Status::ready).await;
     let group = arm.get().await;
     for (name, _) in tags.as_object().unwrap() {
