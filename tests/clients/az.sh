@@ -107,10 +107,14 @@ registrations() {
   echo "ok: permission grant"
   expect "users" "$(az ad user show --id marie@example.com --query displayName -o tsv)" "Marie Martin"
 
+  [[ $(az ad sp create-for-rbac -n "$title-ci" --query password -o tsv) == ???????* ]] ||
+    fail "no client for CI"
+  echo "ok: sp create-for-rbac"
+
   az ad sp delete --id "$api"
   az ad app delete --id "$api"
   az ad app delete --id "$page"
-  until [[ $(az ad app list --display-name "$title" --query 'length(@)' -o tsv) == 0 ]]; do sleep 0.2; done
+  until [[ $(az ad app list --display-name "$title" --query 'length(@)' -o tsv) == 1 ]]; do sleep 0.2; done
   local refused
   refused=$(az ad app show --id "$api" 2>&1 || true)
   [[ $refused == *"'$api' does not exist"* ]] || fail "a deleted application: $refused"
