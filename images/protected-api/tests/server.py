@@ -87,9 +87,7 @@ def process(issuer: Issuer, log: Path, **more: str) -> Iterator[Server]:
 def container(image: str, issuer: Issuer, log: Path, **more: str) -> Iterator[Server]:
     """The image, as the containers of a group run: in a network that it shares, here the host's."""
     port = free_port()
-    engine = (
-        os.environ.get("ENGINE") or shutil.which("docker") or shutil.which("podman") or "docker"
-    )
+    engine = container_engine()
     name = f"protected-api-test-{uuid.uuid4().hex[:12]}"
     ca = "/run/ca.pem"
     variables = {"SSL_CERT_FILE": ca} | environment(issuer, port, **more)
@@ -108,6 +106,11 @@ def container(image: str, issuer: Issuer, log: Path, **more: str) -> Iterator[Se
     finally:
         subprocess.run([engine, "stop", "--time=10", name], check=False, capture_output=True)
         running.wait(30)
+
+
+def container_engine() -> str:
+    """The command that runs containers here."""
+    return os.environ.get("ENGINE") or next(filter(shutil.which, ("docker", "podman")), "docker")
 
 
 def image_environment() -> Mapping[str, str]:

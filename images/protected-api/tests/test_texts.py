@@ -15,7 +15,8 @@ SOURCES = "\n".join(
     for path in Path(protected_api.__file__).parent.rglob("*.py")
     if path.name != "texts.py"
 )
-USED = r'(?:Problem\(\d+|_forbidden\(|_unauthorized\(|TokenRefused\(|\btext\(|CODES)[^"\n]*"([a-z_.]+)"'
+CALLS = r"Problem\(\d+|_forbidden\(|_unauthorized\(|TokenRefused\(|\btext\(|CODES"
+USED = rf'(?:{CALLS})[^"\n]*"([a-z_.]+)"'
 
 
 @pytest.mark.parametrize("key", TEXTS)
