@@ -27,7 +27,7 @@ def test_nothing_but_our_own_scripts_runs(server: Server, issuer: Issuer, page: 
     assert policy == {
         "default-src": "'none'",
         "script-src": "'self'",
-        "style-src": "'self' 'unsafe-inline'",
+        "style-src": "'self'",
         "img-src": "'self' data:",
         "connect-src": f"'self' {authority}",
         "base-uri": "'none'",
@@ -39,7 +39,7 @@ def test_nothing_but_our_own_scripts_runs(server: Server, issuer: Issuer, page: 
     scripts = re.findall(r"<script([^>]*)>(.*?)</script>", answer.text, re.DOTALL)
     assert scripts
     assert all('src="/' in attributes and not body for attributes, body in scripts)
-    assert not re.search(r"https?:|//|\son\w+=|javascript:|<style", answer.text)
+    assert not re.search(r"https?:|//|\son\w+=|javascript:|<style|style=", answer.text)
     for address in re.findall(r'(?:src|href)="([^"]+)"', answer.text):
         found = server.get(address)
         assert found.status_code == 200
@@ -82,6 +82,9 @@ def test_the_document_names_scopes_in_full(server: Server, issuer: Issuer) -> No
     assert paths["/reports"]["get"]["security"] == [{"entra": [reports]}]
     assert paths["/jobs"]["get"]["security"] == [{"entra": []}]
     assert set(paths) == {"/", "/me", "/reports", "/jobs"}
+    answers = paths["/me"]["get"]["responses"]
+    assert set(answers) == {"200", "401", "403", "503"}
+    assert "application/problem+json" in answers["403"]["content"]
 
 
 def test_in_french(server: Server) -> None:
