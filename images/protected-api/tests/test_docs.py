@@ -4,7 +4,6 @@ import json
 import re
 from pathlib import Path
 
-import httpx2
 import pytest
 
 from tests.issuer import Issuer
@@ -112,4 +111,4 @@ def test_no_docs_without_a_client(issuer: Issuer, tmp_path: Path) -> None:
 def test_static_files_only(server: Server) -> None:
     """No way out of the folder."""
     for path in ("/static/../routes.py", "/static/%2e%2e%2froutes.py", "/static/"):
-        assert httpx2.get(server.url + path).status_code == 404
+        assert server.get(path).status_code == 404

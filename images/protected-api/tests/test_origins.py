@@ -110,7 +110,7 @@ def preflight(server: Server, origin: str) -> httpx2.Response:
         "Access-Control-Request-Method": "GET",
         "Access-Control-Request-Headers": "authorization",
     }
-    return httpx2.options(server.url + "/me", headers=asked)
+    return server.send("OPTIONS", "/me", list(asked.items()))
 
 
 def test_over_the_wire(issuer: Issuer, tmp_path: Path) -> None:
