@@ -40,7 +40,7 @@ def create_app(
         allow_guests=settings.allow_guests,
         now=now,
     )
-    app.include_router(routes(auth, settings.scope_name))
+    app.include_router(routes(auth, settings.scope_name), responses=problems.RESPONSES)
     _add_probes(app, keys)
     docs.install(app, settings)
     problems.install(app)

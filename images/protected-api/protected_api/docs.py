@@ -86,8 +86,7 @@ def _policy(settings: Settings) -> str:
         [
             "default-src 'none'",
             "script-src 'self'",
-            # Swagger UI sets style attributes.
-            "style-src 'self' 'unsafe-inline'",
+            "style-src 'self'",
             "img-src 'self' data:",
             # The authority, because the page itself exchanges the code for the token.
             f"connect-src 'self' {authority.scheme}://{authority.netloc}",

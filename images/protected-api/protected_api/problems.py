@@ -2,10 +2,12 @@
 
 import logging
 from collections.abc import Mapping
+from typing import Any
 
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from protected_api.texts import language_of, text
@@ -25,6 +27,26 @@ class Problem(HTTPException):
         super().__init__(status, code, dict(headers or {}))
         self.code = code
         self.values = values
+
+
+class Document(BaseModel):
+    """A problem as it is sent."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+
+
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    status: {
+        "description": said,
+        "content": {"application/problem+json": {"schema": Document.model_json_schema()}},
+    }
+    for status, said in {401: "No good token", 403: "Not allowed", 503: "Issuer away"}.items()
+}
+"""What a protected route may answer beside its own, for the OpenAPI document."""
 
 
 def install(app: FastAPI) -> None:
@@ -53,16 +75,17 @@ def render(request: Request, problem: Problem, **more: object) -> Response:
     language = language_of(request)
     status = problem.status_code
     title = f"title.{status}" if status in TITLED else "title.400"
-    body = {
-        "type": "about:blank",
-        "title": text(title, language),
-        "status": status,
-        "detail": text(problem.code, language, **problem.values),
-        "code": problem.code,
-        **more,
-    }
+    document = Document(
+        type="about:blank",
+        title=text(title, language),
+        status=status,
+        detail=text(problem.code, language, **problem.values),
+        code=problem.code,
+    )
     headers = {**(problem.headers or {}), "Content-Language": language, "Vary": "Accept-Language"}
-    return JSONResponse(body, status, headers, media_type="application/problem+json")
+    return JSONResponse(
+        document.model_dump() | more, status, headers, media_type="application/problem+json"
+    )
 
 
 TITLED = frozenset({400, 401, 403, 404, 405, 422, 500, 503})

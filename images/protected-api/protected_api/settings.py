@@ -1,23 +1,36 @@
 """What the environment says, checked once at start: a wrong value stops the process."""
 
-from collections.abc import Mapping
+import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
+from uuid import UUID
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from protected_api.origins import normalise
 
-Guid = Annotated[str, Field(pattern=r"^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$")]
+GUID = re.compile(r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}")
+
+
+def _guid(value: str) -> str:
+    value = value.strip().lower()
+    if not GUID.fullmatch(value):
+        raise ValueError(f"must be an identifier as Entra shows it, {UUID(int=0)}")
+    return value
+
+
+Guid = Annotated[str, AfterValidator(_guid)]
 """An identifier of Entra, in lower case."""
 
 
 class Settings(BaseSettings):
     """All settings; each is the environment variable of its name with `APP_` before it."""
 
-    model_config = SettingsConfigDict(env_prefix="APP_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="APP_", env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     client_id: Guid
     tenant_id: Guid
@@ -25,7 +38,7 @@ class Settings(BaseSettings):
     """The issuer without `/v2.0`; the cloud's own if not given."""
     scope: str = ""
     """What every signed-in user's token carries, in full: `api://{client_id}/user_impersonation`."""
-    swagger_client_id: Guid | Literal[""] = ""
+    swagger_client_id: Guid | None = None
     """The single-page application that signs in from `/docs`; without it there is no `/docs`."""
     allowed_clients: Annotated[frozenset[Guid], NoDecode] = frozenset()
     """Further applications whose tokens are accepted, beside the one above."""
@@ -36,11 +49,6 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=1, le=65535)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
-    @field_validator("client_id", "tenant_id", "swagger_client_id", mode="before")
-    @classmethod
-    def _lower(cls, value: object) -> object:
-        return value.strip().lower() if isinstance(value, str) else value
-
     @field_validator("log_level", mode="before")
     @classmethod
     def _upper(cls, value: object) -> object:
@@ -49,17 +57,12 @@ class Settings(BaseSettings):
     @field_validator("allowed_clients", mode="before")
     @classmethod
     def _clients(cls, value: object) -> object:
-        return frozenset(_words(value.lower())) if isinstance(value, str) else value
+        return frozenset(_words(value)) if isinstance(value, str) else value
 
     @field_validator("origins", mode="before")
     @classmethod
     def _origins(cls, value: object) -> object:
         return frozenset(map(normalise, _words(value))) if isinstance(value, str) else value
-
-    @field_validator("origins_file", mode="before")
-    @classmethod
-    def _no_file(cls, value: object) -> object:
-        return None if value == "" else value
 
     @model_validator(mode="before")
     @classmethod
@@ -100,22 +103,24 @@ class Settings(BaseSettings):
     @property
     def clients(self) -> frozenset[str]:
         """Applications whose tokens are accepted; none at all named: those of the whole tenant."""
-        return self.allowed_clients | ({self.swagger_client_id} - {""})
+        own = {self.swagger_client_id} if self.swagger_client_id else set()
+        return self.allowed_clients | own
 
 
 class SettingsError(Exception):
     """What is wrong with the environment, one line a variable."""
 
 
-def load(environment: Mapping[str, object] | None = None) -> Settings:
-    """Read the settings from the environment (a test gives them itself)."""
+def load() -> Settings:
+    """Read the settings from the environment."""
     try:
-        return Settings(**environment or {})  # type: ignore[arg-type]
+        return Settings()  # type: ignore[call-arg]  # the environment gives them
     except ValidationError as error:
         lines = []
         for fault in error.errors(include_url=False, include_input=False, include_context=False):
             name = "".join(f"APP_{part}".upper() for part in fault["loc"][:1])
-            said = fault["msg"].removeprefix("Value error, ")
+            missing = fault["type"] == "missing"
+            said = "is missing" if missing else fault["msg"].removeprefix("Value error, ")
             lines.append(f"{name}: {said}" if name else said)
         raise SettingsError("\n".join(sorted(set(lines)))) from None
 

@@ -10,6 +10,8 @@ from tests.server import Server, container, image_environment, process
 
 FORMS = {"process": "", **image_environment()}
 
+collect_ignore = [] if image_environment() else ["test_image.py"]
+
 
 @pytest.fixture(scope="session")
 def issuer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Issuer]:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,11 +27,25 @@ class Server:
     url: str
     log: Path
 
+    def __post_init__(self) -> None:
+        """Keep one client: what it costs is its trust in certificates."""
+        self._client = httpx2.Client(base_url=self.url, timeout=30)
+
     def get(self, path: str, token: str | None = None, **headers: str) -> httpx2.Response:
         """Ask, with a token if there is one."""
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
-        return httpx2.get(self.url + path, headers=headers, timeout=30)
+        return self.send("GET", path, list(headers.items()))
+
+    def send(
+        self, method: str, path: str, headers: Sequence[tuple[str, str]] = ()
+    ) -> httpx2.Response:
+        """Send any request, with headers that may repeat."""
+        return self._client.request(method, path, headers=list(headers))
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._client.close()
 
     def wait(self, path: str, status: int = 200, seconds: float = 30) -> float:
         """Wait for an answer; the seconds that it took."""
@@ -74,11 +88,12 @@ def process(issuer: Issuer, log: Path, **more: str) -> Iterator[Server]:
             stdout=output,
             stderr=subprocess.STDOUT,
         )
+    server = Server(f"http://127.0.0.1:{port}", log)
     try:
-        server = Server(f"http://127.0.0.1:{port}", log)
         server.wait("/healthz")
         yield server
     finally:
+        server.close()
         running.terminate()
         running.wait(30)
 
@@ -87,9 +102,7 @@ def process(issuer: Issuer, log: Path, **more: str) -> Iterator[Server]:
 def container(image: str, issuer: Issuer, log: Path, **more: str) -> Iterator[Server]:
     """The image, as the containers of a group run: in a network that it shares, here the host's."""
     port = free_port()
-    engine = (
-        os.environ.get("ENGINE") or shutil.which("docker") or shutil.which("podman") or "docker"
-    )
+    engine = container_engine()
     name = f"protected-api-test-{uuid.uuid4().hex[:12]}"
     ca = "/run/ca.pem"
     variables = {"SSL_CERT_FILE": ca} | environment(issuer, port, **more)
@@ -101,13 +114,19 @@ def container(image: str, issuer: Issuer, log: Path, **more: str) -> Iterator[Se
             stdout=output,
             stderr=subprocess.STDOUT,
         )
+    server = Server(f"http://127.0.0.1:{port}", log)
     try:
-        server = Server(f"http://127.0.0.1:{port}", log)
         server.wait("/healthz", seconds=60)
         yield server
     finally:
+        server.close()
         subprocess.run([engine, "stop", "--time=10", name], check=False, capture_output=True)
         running.wait(30)
+
+
+def container_engine() -> str:
+    """The command that runs containers here."""
+    return os.environ.get("ENGINE") or next(filter(shutil.which, ("docker", "podman")), "docker")
 
 
 def image_environment() -> Mapping[str, str]:

@@ -2,13 +2,12 @@
 
 import json
 
-import httpx2
 import pytest
 
 from tests.issuer import Issuer
-from tests.refusals import Refusal, bearer, refusals
+from tests.refusals import Refusal, refusals
 from tests.server import Server
-from tests.signer import NAME, SWAGGER, USER, Signer
+from tests.signer import NAME, SWAGGER, USER
 
 TABLE = refusals()
 
@@ -19,7 +18,7 @@ def test_refused(server: Server, issuer: Issuer, case: Refusal) -> None:
     token = issuer.signer.token()
     sent = [*case.send(issuer.signer)]
     path = case.path.format(token=token)
-    answer = httpx2.get(server.url + path, headers=sent, timeout=30)
+    answer = server.send("GET", path, sent)
     assert answer.status_code == case.status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.headers["cache-control"] == "no-store"
@@ -80,7 +79,7 @@ def test_scope_and_role_let_in(server: Server, issuer: Issuer) -> None:
 def test_the_scheme_is_named_in_any_case(server: Server, issuer: Issuer) -> None:
     """RFC 9110, section 11.1."""
     headers = {"Authorization": f"bearer {issuer.signer.token()}"}
-    assert httpx2.get(server.url + "/me", headers=headers).status_code == 200
+    assert server.get("/me", None, **headers).status_code == 200
 
 
 def test_clocks_may_differ_a_little(server: Server, issuer: Issuer) -> None:
@@ -97,7 +96,7 @@ def test_every_route_but_the_open_ones_asks_for_a_token(server: Server) -> None:
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             assert operation["security"], path
-            answer = httpx2.request(method, server.url + path)
+            answer = server.send(method, path)
             assert answer.status_code == 401, path
 
 
@@ -130,7 +129,7 @@ def test_errors_speak_the_callers_language(server: Server, issuer: Issuer) -> No
 )
 def test_other_errors_are_problems_too(server: Server, method: str, path: str, status: int) -> None:
     """One form for every error."""
-    answer = httpx2.request(method, server.url + path)
+    answer = server.send(method, path)
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["status"] == status
@@ -147,9 +146,3 @@ def test_the_log_is_json_lines_without_queries(server: Server, issuer: Issuer) -
     lines = [json.loads(line) for line in log.splitlines()]
     assert {"time", "level", "logger", "message"} <= set.intersection(*(set(x) for x in lines))
     assert any(x.get("path") == "/oauth2-redirect" and x["status"] == 200 for x in lines)
-
-
-def test_signer_makes_good_tokens(issuer: Issuer, server: Server) -> None:
-    """The table would prove nothing if its tokens were bad from the start."""
-    signer: Signer = issuer.signer
-    assert httpx2.get(server.url + "/me", headers=[*bearer(signer.token())]).status_code == 200
