@@ -46,7 +46,18 @@ class JsonLines(logging.Formatter):
                 f"{frame.filename}:{frame.lineno} {frame.name}"
                 for frame in traceback.extract_tb(record.exc_info[2])
             ]
-        return without_secrets(json.dumps(line, ensure_ascii=False, default=str))
+        return json.dumps(_cut(line), ensure_ascii=False)
+
+
+def _cut(value: object) -> object:
+    """The value with its texts cut: before they are quoted, so that the line stays JSON."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, dict):
+        return {without_secrets(str(key)): _cut(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_cut(item) for item in value]
+    return without_secrets(str(value))
 
 
 def configure(level: str, stream: TextIO | None = None) -> None:

@@ -82,7 +82,14 @@ def render(request: Request, problem: Problem, **more: object) -> Response:
         detail=text(problem.code, language, **problem.values),
         code=problem.code,
     )
-    headers = {**(problem.headers or {}), "Content-Language": language, "Vary": "Accept-Language"}
+    headers = {
+        **(problem.headers or {}),
+        # Said here too: an internal error is answered outside all middleware.
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+        "Content-Language": language,
+        "Vary": "Accept-Language",
+    }
     return JSONResponse(
         document.model_dump() | more, status, headers, media_type="application/problem+json"
     )

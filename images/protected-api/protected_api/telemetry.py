@@ -43,7 +43,7 @@ class Traces:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        from opentelemetry.trace import SpanKind
+        from opentelemetry.trace import SpanKind, StatusCode
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
         sent = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
@@ -52,7 +52,9 @@ class Traces:
             context=TraceContextTextMapPropagator().extract(sent),
             kind=SpanKind.SERVER,
             attributes={"http.request.method": scope["method"], "url.scheme": scope["scheme"]},
+            # An exception's text may repeat what a caller sent.
             record_exception=False,
+            set_status_on_exception=False,
         ) as span:
 
             async def sending(message: Message) -> None:
@@ -60,7 +62,12 @@ class Traces:
                     span.set_attribute("http.response.status_code", message["status"])
                 await send(message)
 
-            await self._app(scope, receive, sending)
+            try:
+                await self._app(scope, receive, sending)
+            except Exception as error:
+                span.set_attribute("error.type", type(error).__name__)
+                span.set_status(StatusCode.ERROR)
+                raise
             if path := getattr(scope.get("route"), "path", None):
                 span.set_attribute("http.route", path)
                 span.update_name(f"{scope['method']} {path}")

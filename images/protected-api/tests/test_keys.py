@@ -29,11 +29,12 @@ class World:
 
     async def _fetch(self) -> dict[str, RSAPublicKey]:
         self.fetches += 1
+        published = self.published
         if self.gate:
             await self.gate.wait()
-        if self.published is None:
+        if published is None:
             raise ConnectionError("down")
-        return dict(self.published)
+        return dict(published)
 
     async def judges(self, kid: str) -> bool | None:
         """Whether the key is there; `None` if that cannot be said now."""
@@ -141,6 +142,23 @@ async def test_all_who_wait_share_one_fetch(world: World) -> None:
     world.gate.set()
     assert all(await asyncio.gather(*waiting[1:]))
     assert world.fetches == 1
+
+
+@in_world
+async def test_a_fetch_begun_before_a_rotation_does_not_decide(world: World) -> None:
+    """Its answer lacks the new key; all who waited for it share one more."""
+    await world.keys.refresh()
+    world.gate = asyncio.Event()
+    older = asyncio.create_task(world.keys.refresh())
+    while world.fetches < 2:
+        await asyncio.sleep(0)
+    waiting = [asyncio.create_task(world.judges("new")) for _ in range(20)]
+    await asyncio.sleep(0)
+    world.published = {"old": OLD.public, "new": NEW.public}
+    world.gate.set()
+    await older
+    assert await asyncio.gather(*waiting) == [True] * 20
+    assert world.fetches == 3
 
 
 @in_world

@@ -85,6 +85,17 @@ def test_the_rest_stays() -> None:
     assert without_secrets(said).startswith("status_code=200 barcode=5 ")
 
 
+@pytest.mark.parametrize(
+    "path", ["/code=x", '/"code=x', "/bearer x", '/bearer x"', "/access_token=x\\", f"/{TOKEN}"]
+)
+def test_cutting_keeps_the_line_json(stream: io.StringIO, path: str) -> None:
+    """Or anyone could hide a request from those who read the log."""
+    logging.getLogger("x").info("request", extra={"path": path, "status": 404})
+    read = json.loads(stream.getvalue())
+    assert "[removed]" in read["path"]
+    assert read["status"] == 404
+
+
 def test_libraries_that_tell_too_much_are_quiet(stream: io.StringIO) -> None:
     """The one logs malformed tokens as they came, the other whole addresses."""
     logging.getLogger("fastapi_azure_auth").warning("Malformed token received. x")

@@ -1,5 +1,6 @@
 """Traces: sent where they are asked for, without what a query says."""
 
+import asyncio
 import sys
 import threading
 from collections.abc import Iterator
@@ -8,6 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import StatusCode
+from starlette.types import Receive, Scope, Send
 
 from protected_api import telemetry
 from tests.issuer import Issuer
@@ -66,6 +72,28 @@ def test_traces(issuer: Issuer, collector: Collector, tmp_path: Path) -> None:
     assert b"/oauth2-redirect" in sent
     assert b"very-secret-code" not in sent
     assert token.rpartition(".")[2].encode() not in sent
+
+
+def test_a_failure_is_named_but_not_quoted() -> None:
+    """Its text may be what a caller sent."""
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+
+    async def failing(scope: Scope, receive: Receive, send: Send) -> None:
+        raise ValueError("what a caller sent")
+
+    async def unused(*_: Any) -> Any:  # noqa: ANN401
+        return {}
+
+    traces = telemetry.Traces(failing, provider.get_tracer("test"))
+    scope = {"type": "http", "method": "GET", "scheme": "http", "headers": []}
+    with pytest.raises(ValueError, match="what a caller sent"):
+        asyncio.run(traces(scope, unused, unused))
+    (span,) = exporter.get_finished_spans()
+    assert span.status.status_code is StatusCode.ERROR
+    assert span.attributes is not None
+    assert span.attributes["error.type"] == "ValueError"
+    assert "what a caller sent" not in span.to_json()
 
 
 def test_nothing_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,8 +67,15 @@ class SigningKeys:
         """Whether tokens can be judged: there are keys, and they are not stale."""
         return bool(self._keys) and self._clock() - self._fetched <= self._pace.stale
 
+    @property
+    def _under_way(self) -> bool:
+        return self._flight is not None and not self._flight.done()
+
     async def find(self, kid: str) -> RSAPublicKey | None:
         """The key of that name, or `None` if the issuer has none; raises `IssuerUnavailable`."""
+        if self.known and kid not in self._keys and self._under_way:
+            # Begun before this token came, maybe before its key was published.
+            await self.refresh()
         if self.known and kid in self._keys:
             return self._keys[kid]
         await self._on_demand()
@@ -110,7 +117,7 @@ class SigningKeys:
                 await self._flight
 
     async def _on_demand(self) -> None:
-        under_way = self._flight is not None and not self._flight.done()
+        under_way = self._under_way
         now = self._clock()
         if self.known:
             due = now - self._demanded >= self._pace.demand
