@@ -269,6 +269,6 @@ async fn each_sample_is_parsed_and_planned() {
         pass(&**registration, &ctx).await.unwrap();
         let registered = std::mem::take(&mut *azure.registered.lock().unwrap());
         let names: Vec<_> = registered.into_iter().map(|one| one.display_name.unwrap()).collect();
-        assert_eq!(names, [registration.spec.display_name.clone()]);
+        assert_eq!(names, std::slice::from_ref(&registration.spec.display_name));
     }
 }

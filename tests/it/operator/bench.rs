@@ -217,7 +217,7 @@ impl Bench {
         let outcome = match object(&entry) {
             Object::ContainerGroup(group) => pass(&*group, &self.ctx).await,
             Object::Issuer(issuer) => pass(&*issuer, &self.ctx).await,
-            Object::AppRegistration(it) => pass(&*it, &self.ctx).await,
+            Object::AppRegistration(it) => Box::pin(pass(&*it, &self.ctx)).await,
         };
         let written = self.world.state().writes[before..].to_vec();
         assert!(written.len() <= 1, "one pass wrote {written:?}");

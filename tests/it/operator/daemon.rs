@@ -209,7 +209,7 @@ async fn a_registration_is_made_and_names_its_group() {
         let ready =
             |bench: &Bench| bench.condition_of(&registration_key(), "Ready").starts_with("True");
         let took = until(bench, ready).await;
-        assert!(took < Duration::from_secs(60), "{took:?}");
+        assert!(took < Duration::from_mins(1), "{took:?}");
         sleep(Duration::from_hours(1)).await;
     })
     .await;

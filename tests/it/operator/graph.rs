@@ -1,6 +1,6 @@
 //! Microsoft Graph in memory: the operator's own client over the emulator's directory.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -122,7 +122,7 @@ impl World {
         let asked = GraphRequest {
             method: method.to_owned(),
             path: format!("/v1.0/{path}"),
-            headers: Default::default(),
+            headers: BTreeMap::new(),
             body,
             caller: directory::Caller::Owner,
         };
