@@ -39,12 +39,13 @@ build_image() {
 image_inputs() {
   {
     "$ENGINE" image inspect --format '{{.Id}}' "$BASE_IMAGE" || return 1
-    cd "$1" && find . -type f ! -path './tests/*' ! -path '*/__pycache__/*' -print0 |
+    cd "$1" && find . -type f ! -path './tests/*' ! -path './.*/*' ! -path '*/__pycache__/*' -print0 |
       sort -z | xargs -0 sha256sum
   } | sha256sum | cut -d' ' -f1
 }
 
 ensure_images() {
   build_image localhost/aci-operator/sidecar:local "$ROOT/images/sidecar" &&
-    build_image localhost/aci-operator/sample-api:local "$ROOT/images/sample-api"
+    build_image localhost/aci-operator/sample-api:local "$ROOT/images/sample-api" &&
+    build_image localhost/aci-operator/protected-api:local "$ROOT/images/protected-api"
 }

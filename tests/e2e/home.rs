@@ -21,7 +21,7 @@ pub(super) const HOST: &str = "mon-dns.com";
 pub(super) const HANG: Duration = Duration::from_mins(3);
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_aci-operator");
-const SAMPLE: &str = include_str!("../../manifests/samples/app-with-ssl.yaml");
+const SAMPLE: &str = include_str!("app-with-ssl.yaml");
 const IMAGES: [&str; 2] =
     ["localhost/aci-operator/sidecar:local", "localhost/aci-operator/sample-api:local"];
 

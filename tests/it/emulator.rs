@@ -2,6 +2,7 @@
 
 mod applications;
 mod exec;
+mod graph;
 mod local;
 
 use std::sync::Arc;

@@ -2,6 +2,7 @@
 //! over the emulator's model of ARM. Counts writes, asserts what is said of them.
 
 mod bench;
+mod chain;
 mod changes;
 mod daemon;
 mod engine;

@@ -249,6 +249,12 @@ async fn each_sample_is_parsed_and_planned() {
             pass(&**issuer, &ctx).await.unwrap();
         }
     }
+    // What groups take from registrations is there once those are made.
+    for key in objects.iter().map(key).filter(|key| key.kind == "AppRegistration") {
+        let fields = ["appId", "tenantId", "swaggerAppId", "scope", "authority"];
+        let published = fields.map(|field| (field.to_owned(), Value::from(field)));
+        store.publish(&key, &Value::Object(published.into_iter().collect())).await.unwrap();
+    }
     for object in &objects {
         let Object::ContainerGroup(group) = object else { continue };
         store_secrets(&serde_json::to_value(&group.spec).unwrap(), &store).await;
