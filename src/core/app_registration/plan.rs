@@ -82,7 +82,10 @@ pub fn plan(
     now: DateTime<Utc>,
 ) -> (Plan<Step, Memory>, Facts) {
     match goal {
-        Goal::Absent => (application::remove(observed, now), Facts::default()),
+        Goal::Absent => (
+            application::remove(observed, now),
+            Facts { origins: still(observed), foreign: Vec::new() },
+        ),
         Goal::Present(desired) => {
             let mut pass = Pass::new(desired, observed, now);
             let decided = STAGES.iter().find_map(|stage| stage(&mut pass));
@@ -293,6 +296,15 @@ impl<'a> Pass<'a> {
         };
         self.conditions.push(assertion);
     }
+}
+
+/// Origins that are redirect URIs until the applications are gone.
+fn still(observed: &Observed) -> BTreeSet<String> {
+    let seen = [&observed.api, &observed.swagger].into_iter();
+    let there = seen.filter_map(|seen| seen.application.as_ref());
+    let uris: BTreeSet<String> = there.flat_map(|found| found.properties.redirect_uris()).collect();
+    let known = observed.memory.origins.keys();
+    known.filter(|origin| is_registered(origin, &uris)).cloned().collect()
 }
 
 /// An application that is there.

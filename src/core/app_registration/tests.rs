@@ -255,8 +255,10 @@ fn a_scope_is_disabled_in_one_pass_and_removed_in_a_later_one() {
 
 #[test]
 fn both_are_deleted_the_client_first() {
-    let mut tenant = Tenant::made(&desired());
-    let Done { plan, .. } = tenant.pass(Goal::Absent);
+    let wanted = Desired { group: Some(group(&[IP])), ..desired() };
+    let mut tenant = Tenant::made(&wanted);
+    let Done { plan, facts } = tenant.pass(Goal::Absent);
+    assert_eq!(facts.origins, set(&[IP]), "not before the applications are gone");
     assert!(matches!(&plan.step, Some(Step::Delete { which: Which::Swagger, .. })));
     let Done { plan, .. } = tenant.settle(Goal::Absent);
     assert_eq!((plan.health, plan.reason), (Health::Gone, Reason::Deleted));

@@ -217,7 +217,7 @@ impl Bench {
         let outcome = match object(&entry) {
             Object::ContainerGroup(group) => pass(&*group, &self.ctx).await,
             Object::Issuer(issuer) => pass(&*issuer, &self.ctx).await,
-            Object::AppRegistration(it) => pass(&*it, &self.ctx).await,
+            Object::AppRegistration(it) => Box::pin(pass(&*it, &self.ctx)).await,
         };
         let written = self.world.state().writes[before..].to_vec();
         assert!(written.len() <= 1, "one pass wrote {written:?}");
@@ -254,10 +254,15 @@ impl Bench {
     /// Passes, each when it is due, for so long.
     pub(crate) async fn live_on(&mut self, time: Duration) {
         let end = Instant::now() + time;
-        while self.due.values().any(|(due, _)| due.is_some_and(|due| due <= end)) {
+        while self.is_due_by(end) {
             self.step().await;
         }
         sleep_until(end).await;
+    }
+
+    /// Whether a pass is due until then.
+    pub(crate) fn is_due_by(&self, end: Instant) -> bool {
+        self.due.values().any(|(due, _)| due.is_some_and(|due| due <= end))
     }
 
     /// The next pass.

@@ -11,6 +11,7 @@ use super::bench::Bench;
 use super::graph::Mishap;
 use super::manifests::{group_key, registration, registration_key, sample};
 
+mod chain;
 mod kills;
 mod lifecycle;
 mod others;
