@@ -151,8 +151,8 @@ def main() -> None:
             lambda: origin in status("appregistration", "mon-api").get("origins", []),
         )
         print(
-            f"measured: a moved address seen after {moved:.1f} s, its redirect URI {registered:.1f} s "
-            "later"
+            f"measured: a moved address seen after {moved:.1f} s, its redirect URI "
+            f"{registered:.1f} s later"
         )
         chromium = browser({name: new, "mon-dns.com": new})
         check("/me at the new address", visit(chromium, origin, "marie")[0], 200)
