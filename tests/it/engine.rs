@@ -3,12 +3,13 @@
 //! Needs Docker or Podman, and the image `debian:forky-slim`. Each test has a state directory id of
 //! its own and resets it at the end, failed or not.
 
+mod azure;
 mod support;
 
 use std::collections::BTreeMap;
 
 use aci_operator::emulator::engine::{
-    Engine as _, EngineError, Inside, ProbeAction, ProbeRun, RestartPolicy, TerminalSize, VolumeRun,
+    Engine as _, EngineError, ProbeAction, ProbeRun, RestartPolicy, TerminalSize, VolumeRun,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -45,53 +46,6 @@ async fn a_group_shares_one_network() {
         assert!(matches!(engine.endpoints("a").await, Err(EngineError::NotFound(_))));
         assert!(engine.inspect("b").await.unwrap()["server"].running);
         engine.remove("a").await.unwrap();
-    })
-    .await;
-}
-
-/// Local Azure's own services: at the same loopback address as on the host, and trusted.
-#[tokio::test]
-async fn local_azure_is_inside_each_group() {
-    with_id(async |id| {
-        let (opened, mut doors) = tokio::sync::mpsc::unbounded_channel();
-        let port = 38_000;
-        let inside = || Inside {
-            addresses: vec![([127, 0, 0, 1], port).into()],
-            trusted: b"ROOTS\n".to_vec(),
-            opened: opened.clone(),
-        };
-        let ask = format!(
-            "cat $SSL_CERT_FILE; while :; do
-                if exec 3<>/dev/tcp/127.0.0.1/{port}; then head -n1 <&3; else echo closed; fi
-                sleep 0.2; done 2>/dev/null"
-        );
-        let mut own = shell("own", "echo $SSL_CERT_FILE");
-        own.environment = vec![("SSL_CERT_FILE".to_owned(), "/its/own".to_owned())];
-        let run = group(vec![shell("client", &ask), own]);
-
-        let engine = connect(&id).await;
-        engine.offer(inside()).await.unwrap();
-        engine.start("g", &run).await.unwrap();
-        let door = doors.recv().await.unwrap();
-        assert_eq!(door.listener.local_addr().unwrap(), ([127, 0, 0, 1], port).into());
-        // It is not the host's: nobody is there.
-        assert!(tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err());
-        let (mut client, _) = door.listener.accept().unwrap();
-        std::io::Write::write_all(&mut client, b"hello\n").unwrap();
-        let seen = logs_when(&engine, "g", "client", "hello").await;
-        assert!(seen.starts_with("ROOTS\n"), "{seen}");
-        assert_eq!(output(&engine, "g", "own").await, "/its/own\n");
-
-        // Another process over the same groups opens them again.
-        drop((engine, client, door));
-        let engine = connect(&id).await;
-        engine.offer(inside()).await.unwrap();
-        let door = doors.recv().await.unwrap();
-        let (mut client, _) = door.listener.accept().unwrap();
-        std::io::Write::write_all(&mut client, b"again\n").unwrap();
-        logs_when(&engine, "g", "client", "again").await;
-        engine.remove("g").await.unwrap();
-        assert!(door.closed.is_cancelled());
     })
     .await;
 }
@@ -157,32 +111,6 @@ async fn secret_files_are_in_memory_and_nowhere_else() {
         }
     })
     .await;
-}
-
-/// All that the engine tells of the containers of an id, as text.
-async fn inspect_all(id: &str) -> String {
-    use bollard::query_parameters::{InspectContainerOptions, ListContainersOptionsBuilder};
-    let api = raw_api();
-    let filters = [("label".to_owned(), vec![format!("io.aci-operator.local={id}")])].into();
-    let options = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
-    let mut text = String::new();
-    for found in api.list_containers(Some(options)).await.unwrap() {
-        let id = found.id.unwrap();
-        let container = api.inspect_container(&id, None::<InspectContainerOptions>).await.unwrap();
-        text.push_str(&serde_json::to_string(&container).unwrap());
-    }
-    text
-}
-
-/// The engine, past the code under test.
-fn raw_api() -> bollard::Docker {
-    let paths = ["/var/run/docker.sock", "/run/podman/podman.sock"];
-    let host = std::env::var("DOCKER_HOST").ok();
-    let path = host.as_deref().or_else(|| {
-        paths.into_iter().find(|path| std::os::unix::net::UnixStream::connect(path).is_ok())
-    });
-    let version = &bollard::ClientVersion { major_version: 1, minor_version: 41 };
-    bollard::Docker::connect_with_unix(path.unwrap(), 60, version).unwrap()
 }
 
 #[tokio::test]

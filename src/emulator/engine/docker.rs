@@ -10,10 +10,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
-use std::time::Duration;
 
 use async_trait::async_trait;
-use bollard::errors::Error;
 use bollard::models::{ContainerInspectResponse, ContainerSummary, VolumeCreateRequest};
 use bollard::query_parameters::{
     KillContainerOptions, ListContainersOptionsBuilder, ListImagesOptionsBuilder,
@@ -29,10 +27,12 @@ use super::{
     Inside, MountRun, ProbeAction, ProbeRun, RegistryCredential, RestartPolicy, TerminalSize,
     VolumeRun,
 };
+use answer::{fault, fault_of_container, gone, missing, settled};
 use inside::Premises;
 use name::{CONTAINER, GROUP, Names, SUPERVISION, carries, filter};
 use supervisor::{Backoff, Member, Supervision, Supervisor};
 
+mod answer;
 mod connection;
 mod container;
 mod holder;
@@ -46,10 +46,6 @@ mod terminal;
 
 /// Runs of an init container that fails, before the group's start has failed.
 const INIT_RUNS: u32 = 5;
-/// How often an answer that cannot be understood is asked for again.
-const SETTLING_TRIES: u32 = 200;
-/// Pause between two of those.
-const SETTLING_PAUSE: Duration = Duration::from_millis(25);
 
 /// An engine that speaks the Docker API on a Unix socket.
 pub struct Docker {
@@ -411,54 +407,5 @@ impl Engine for Docker {
             gone(removed.map(|_| ()), &image.id)?;
         }
         Ok(())
-    }
-}
-
-/// Asks until bollard understands the answer, for a while.
-///
-/// Podman shows states that Docker does not have (`stopped`, between a process's end and the end of
-/// its clean-up), for which bollard refuses the whole answer. They pass.
-async fn settled<T, F>(ask: impl Fn() -> F) -> Result<T, Error>
-where
-    F: Future<Output = Result<T, Error>>,
-{
-    for _ in 0..SETTLING_TRIES {
-        match ask().await {
-            Err(Error::JsonDataError { .. }) => tokio::time::sleep(SETTLING_PAUSE).await,
-            answer => return answer,
-        }
-    }
-    ask().await
-}
-
-/// A bollard error about `what`.
-fn fault(error: Error, what: &str) -> EngineError {
-    match error {
-        Error::DockerResponseServerError { status_code: 404, .. } => {
-            EngineError::NotFound(what.to_owned())
-        }
-        Error::DockerResponseServerError { message, .. } => EngineError::Refused(message),
-        Error::DockerStreamError { error } => EngineError::Refused(error),
-        Error::IOError { .. }
-        | Error::HyperResponseError { .. }
-        | Error::HyperLegacyError { .. }
-        | Error::RequestTimeoutError => EngineError::Unreachable(error.to_string()),
-        other => EngineError::Refused(other.to_string()),
-    }
-}
-
-fn fault_of_container(error: Error, container: &str) -> EngineError {
-    fault(error, &format!("container `{container}`"))
-}
-
-fn missing(container: &str) -> EngineError {
-    EngineError::NotFound(format!("container `{container}`"))
-}
-
-/// Whether a removal left nothing behind: what is not there, or goes already, is no error.
-fn gone(removed: Result<(), Error>, what: &str) -> Result<(), EngineError> {
-    match removed.map_err(|error| fault(error, what)) {
-        Err(EngineError::NotFound(_)) => Ok(()),
-        other => other,
     }
 }

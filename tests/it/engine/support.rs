@@ -116,3 +116,29 @@ pub(super) async fn session(engine: &Docker, group: &str, container: &str, input
     stream.read_to_end(&mut shown).await.unwrap();
     shown
 }
+
+/// All that the engine tells of the containers of an id, as text.
+pub(super) async fn inspect_all(id: &str) -> String {
+    use bollard::query_parameters::{InspectContainerOptions, ListContainersOptionsBuilder};
+    let api = raw_api();
+    let filters = [("label".to_owned(), vec![format!("io.aci-operator.local={id}")])].into();
+    let options = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
+    let mut text = String::new();
+    for found in api.list_containers(Some(options)).await.unwrap() {
+        let id = found.id.unwrap();
+        let container = api.inspect_container(&id, None::<InspectContainerOptions>).await.unwrap();
+        text.push_str(&serde_json::to_string(&container).unwrap());
+    }
+    text
+}
+
+/// The engine, past the code under test.
+pub(super) fn raw_api() -> bollard::Docker {
+    let paths = ["/var/run/docker.sock", "/run/podman/podman.sock"];
+    let host = std::env::var("DOCKER_HOST").ok();
+    let path = host.as_deref().or_else(|| {
+        paths.into_iter().find(|path| std::os::unix::net::UnixStream::connect(path).is_ok())
+    });
+    let version = &bollard::ClientVersion { major_version: 1, minor_version: 41 };
+    bollard::Docker::connect_with_unix(path.unwrap(), 60, version).unwrap()
+}
