@@ -47,6 +47,8 @@ pub struct Status {
     pub resource_manager: String,
     /// URL of Entra ID.
     pub authority: String,
+    /// URL of Microsoft Graph.
+    pub graph: String,
     /// Certificate of its CA, a PEM file.
     pub ca: PathBuf,
     /// Name of the container engine.
@@ -55,7 +57,7 @@ pub struct Status {
     pub pid: u32,
     /// Container groups, as `resource group/name`.
     pub groups: Vec<String>,
-    /// Requests to ARM since the start, by operation.
+    /// Requests to ARM and Graph since the start, by operation.
     pub requests: BTreeMap<String, u64>,
     /// Injected faults that still wait.
     pub faults: Vec<Value>,
@@ -214,6 +216,7 @@ fn describe(endpoints: Endpoints, status: emulator::Status) -> Status {
     Status {
         resource_manager: endpoints.arm,
         authority: endpoints.entra,
+        graph: endpoints.graph,
         ca: endpoints.ca,
         engine: status.engine,
         pid: status.pid,

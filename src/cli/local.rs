@@ -85,7 +85,7 @@ pub(super) struct Filter {
     times: Option<u32>,
 }
 
-const OPERATIONS: [&str; 13] = [
+const OPERATIONS: [&str; 15] = [
     "put",
     "patch",
     "get",
@@ -99,6 +99,8 @@ const OPERATIONS: [&str; 13] = [
     "poll",
     "resource-group",
     "other",
+    "graph-read",
+    "graph-write",
 ];
 
 #[derive(Debug, Subcommand)]
@@ -194,7 +196,10 @@ pub(super) enum FaultCommand {
         filter: Filter,
     },
     /// After a write, reads show for a while what was before it
-    #[command(after_help = "Example:\n  aci-operator local fault reads-lag 5s --times 1")]
+    #[command(after_help = "\
+Examples:
+  aci-operator local fault reads-lag 5s --times 1
+  aci-operator local fault reads-lag 0s --operation graph-write")]
     ReadsLag {
         /// How long
         #[arg(value_parser = names::duration)]
@@ -202,6 +207,12 @@ pub(super) enum FaultCommand {
         #[command(flatten)]
         filter: Filter,
     },
+    /// Graph refuses everything with 403
+    #[command(after_help = "Example:\n  aci-operator local fault graph-denied")]
+    GraphDenied(Filter),
+    /// In Graph, the caller may only change the applications that it owns
+    #[command(after_help = "Example:\n  aci-operator local fault graph-owned-by")]
+    GraphOwnedBy(Filter),
     /// The public address changes
     #[command(after_help = "Example:\n  aci-operator local fault ip-change app-with-ssl")]
     IpChange {
@@ -288,6 +299,7 @@ impl Session {
         let lines = [
             ("Resource manager", status.resource_manager.clone()),
             ("Authority", status.authority.clone()),
+            ("Graph", status.graph.clone()),
             ("CA", status.ca.display().to_string()),
             ("Engine", status.engine.clone()),
             ("Process", status.pid.to_string()),
@@ -367,6 +379,8 @@ fn injection(command: &FaultCommand) -> Value {
         F::ReadsLag { by, filter } => {
             (json!({"fault": "reads-lag", "seconds": by.as_secs()}), filter)
         }
+        F::GraphDenied(filter) => (json!({"fault": "graph-denied"}), filter),
+        F::GraphOwnedBy(filter) => (json!({"fault": "graph-owned-by"}), filter),
         F::IpChange { group } => return json!({"accident": "ip-change", "group": group}),
         F::MoveHost { group } => return json!({"accident": "move-host", "group": group}),
         F::Crash { group, container } => {

@@ -11,8 +11,10 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 
+use super::directory::Directory;
 use super::faults::{Fault, Operation};
 use super::installation::same_secret;
+use super::kept::Kept;
 use super::model::Accident;
 use super::requests::Requests;
 use super::world::World;
@@ -36,7 +38,7 @@ pub struct Status {
     pub pid: u32,
     /// Container groups, as `resource group/name`.
     pub groups: Vec<String>,
-    /// Requests to ARM since the start, by operation.
+    /// Requests to ARM and Graph since the start, by operation.
     pub requests: BTreeMap<Operation, u64>,
     /// Injected faults that still wait.
     pub faults: Vec<Fault>,
@@ -45,6 +47,7 @@ pub struct Status {
 /// What the routes act on.
 pub(super) struct Admin {
     pub(super) world: Arc<World>,
+    pub(super) directory: Arc<Kept<Directory>>,
     pub(super) requests: Arc<Requests>,
     pub(super) engine: String,
     pub(super) token: String,
@@ -103,6 +106,7 @@ async fn clear(State(admin): State<Arc<Admin>>) -> StatusCode {
 }
 
 async fn reset(State(admin): State<Arc<Admin>>) -> Response {
+    admin.directory.with(Directory::wipe);
     match admin.world.reset().await {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(error) => (StatusCode::BAD_GATEWAY, error.to_string()).into_response(),

@@ -27,6 +27,7 @@ use super::model::{Azure, Error, Reply};
 use super::requests::Requests;
 use super::world::World;
 
+pub(super) use self::access::challenge;
 pub(super) use self::exec::{Sessions, routes as exec_routes};
 
 /// Largest request body: ARM's own limit is 4 MB.
@@ -234,6 +235,7 @@ impl Arm {
                 "identityProvider": "AAD",
             },
             "resourceManager": self.facts.arm_url(),
+            "microsoftGraphResourceId": self.facts.graph_url(),
             "suffixes": {},
         })
     }

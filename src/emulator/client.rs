@@ -17,6 +17,8 @@ pub struct Endpoints {
     pub arm: String,
     /// Entra ID, the authority host.
     pub entra: String,
+    /// Microsoft Graph.
+    pub graph: String,
     /// `IDENTITY_ENDPOINT` of the managed identity, plain HTTP.
     pub identity: String,
     /// Faults, status, reset.
@@ -73,6 +75,7 @@ pub fn environment(dir: &Path) -> io::Result<Vec<(String, String)>> {
     let mut variables = vec![
         ("ACI_OPERATOR_CLOUD", "local".to_owned()),
         ("ACI_OPERATOR_RESOURCE_MANAGER_URL", facts.arm_url()),
+        ("ACI_OPERATOR_GRAPH_URL", facts.graph_url()),
         ("AZURE_AUTHORITY_HOST", facts.entra_url()),
         ("AZURE_TENANT_ID", facts.tenant.to_string()),
         ("AZURE_CLIENT_ID", facts.client_id.to_string()),
@@ -135,7 +138,7 @@ impl Client {
         self.send(self.http.delete(self.at("faults"))).await.map(drop)
     }
 
-    /// Removes all container groups, resource groups and faults.
+    /// Removes all container groups, resource groups, faults, and what was made in the directory.
     pub async fn reset(&self) -> Result<(), Error> {
         self.send(self.http.post(self.at("reset"))).await.map(drop)
     }

@@ -34,6 +34,10 @@ pub enum Operation {
     ResourceGroup,
     /// Anything else that ARM answers.
     Other,
+    /// GET of Microsoft Graph.
+    GraphRead,
+    /// Anything else of Microsoft Graph.
+    GraphWrite,
 }
 
 impl fmt::Display for Operation {
@@ -106,17 +110,24 @@ pub enum Effect {
         /// Its value.
         value: String,
     },
-    /// For a while after a write, reads show what was there before it.
+    /// For a while after a write, reads show what was there before it. Graph's are late anyway: there
+    /// it says by how much, for `graph-write` alone.
     ReadsLag {
         /// How long, in seconds.
         seconds: u32,
     },
+    /// The caller has no right in Graph: 403 `Authorization_RequestDenied`.
+    GraphDenied,
+    /// The caller has `Application.ReadWrite.OwnedBy` in Graph and no more.
+    GraphOwnedBy,
 }
 
 impl Effect {
     /// What the effect applies to where the fault does not say.
     fn applies_to(&self, operation: Operation) -> bool {
-        use Operation::{Delete, Exec, Patch, Poll, Put, Restart, Start, Stop};
+        use Operation::{
+            Delete, Exec, GraphRead, GraphWrite, Patch, Poll, Put, Restart, Start, Stop,
+        };
         match self {
             Self::Throttle { .. } | Self::Error | Self::Latency { .. } | Self::Reset => true,
             Self::Conflict => matches!(operation, Put | Delete | Start | Stop | Restart),
@@ -124,6 +135,7 @@ impl Effect {
             Self::IgnoreField { .. } | Self::NormaliseField { .. } => operation == Put,
             Self::PolicyTag { .. } => matches!(operation, Put | Patch),
             Self::ReadsLag { .. } => matches!(operation, Put | Patch | Delete) && operation != Poll,
+            Self::GraphDenied | Self::GraphOwnedBy => matches!(operation, GraphRead | GraphWrite),
         }
     }
 

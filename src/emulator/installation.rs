@@ -37,9 +37,11 @@ pub(super) struct Installation {
 
 /// One port a listener; 0 until drawn.
 #[derive(Clone, Copy, Default, Deserialize, Serialize)]
+#[serde(default)]
 struct Ports {
     arm: u16,
     entra: u16,
+    graph: u16,
     exec: u16,
     admin: u16,
     identity: u16,
@@ -49,6 +51,7 @@ struct Ports {
 pub(super) struct Listeners {
     pub(super) arm: TcpListener,
     pub(super) entra: TcpListener,
+    pub(super) graph: TcpListener,
     pub(super) exec: TcpListener,
     pub(super) admin: TcpListener,
     pub(super) identity: TcpListener,
@@ -86,6 +89,7 @@ impl Installation {
         let listeners = Listeners {
             arm: bind(&mut ports.arm)?,
             entra: bind(&mut ports.entra)?,
+            graph: bind(&mut ports.graph)?,
             exec: bind(&mut ports.exec)?,
             admin: bind(&mut ports.admin)?,
             identity: bind(&mut ports.identity)?,
@@ -106,6 +110,10 @@ impl Installation {
 
     pub(super) fn entra_url(&self) -> String {
         format!("https://localhost:{}", self.ports.entra)
+    }
+
+    pub(super) fn graph_url(&self) -> String {
+        format!("https://localhost:{}", self.ports.graph)
     }
 
     pub(super) fn exec_port(&self) -> u16 {

@@ -167,14 +167,9 @@ impl Azure {
         }
     }
 
-    /// What was saved by [`Azure::save`], with the settings of now.
+    /// What was saved (an [`Azure`] is its own saved form), with the settings of now.
     pub fn restore(settings: Settings, saved: &[u8]) -> Result<Self, serde_json::Error> {
         Ok(Self { settings, ..serde_json::from_slice(saved)? })
-    }
-
-    /// Everything that outlives a restart; secret values are in it.
-    pub fn save(&self) -> Result<Vec<u8>, serde_json::Error> {
-        serde_json::to_vec(self)
     }
 
     /// Forgets every resource group, container group and fault. Identifiers and addresses go on, so

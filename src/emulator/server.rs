@@ -16,9 +16,12 @@ use super::admin::Admin;
 use super::arm::{Arm, Sessions, exec_routes};
 use super::ca::{self, Authority};
 use super::client::{self, BUNDLE, Endpoints};
+use super::directory::{Directory, DirectorySettings, LAG};
 use super::engine::Engine;
 use super::entra::{self, Entra, identity_routes, routes as entra_routes};
+use super::graph::Graph;
 use super::installation::{Installation, Listeners};
+use super::kept::Kept;
 use super::model::{Azure, Settings};
 use super::requests::Requests;
 use super::world::World;
@@ -110,10 +113,17 @@ pub async fn serve(config: Config, shutdown: impl Future<Output = ()>) -> Result
     let authority = Authority::open(dir, (config.clock)())?;
     files::write(&dir.join(BUNDLE), authority.bundle().as_bytes())?;
     let entra = Arc::new(Entra::open(dir, facts.clone(), config.clock)?);
+    let directory = Arc::new(open_directory(dir, &facts)?);
     let world = open_world(&config, &facts)?;
     world.resume().await;
 
-    let site = Site { config: &config, facts: &facts, entra: &entra, world: &world };
+    let site = Site {
+        config: &config,
+        facts: &facts,
+        entra: &entra,
+        directory: &directory,
+        world: &world,
+    };
     let handle = Handle::new();
     let mut servers = site.listen(listeners, &authority, &handle)?;
     write_federated_token(dir, &entra)?;
@@ -152,11 +162,30 @@ fn open_world(config: &Config, facts: &Installation) -> Result<Arc<World>, Error
     Ok(World::new(azure, file, Arc::clone(&config.engine), config.clock))
 }
 
+fn open_directory(dir: &Path, facts: &Installation) -> Result<Kept<Directory>, Error> {
+    let settings = DirectorySettings {
+        tenant: facts.tenant,
+        seed: facts.seed.to_string(),
+        secret_seed: facts.admin_token.clone(),
+        base_url: facts.graph_url(),
+        lag: LAG,
+        client: facts.client_id,
+        managed_identity: facts.identity_client_id,
+    };
+    let file = dir.join("directory.json");
+    let directory = match files::read(&file)? {
+        Some(saved) => Directory::restore(settings, &saved)?,
+        None => Directory::new(settings),
+    };
+    Ok(Kept::new(directory, file))
+}
+
 /// What the listeners serve.
 struct Site<'a> {
     config: &'a Config,
     facts: &'a Installation,
     entra: &'a Arc<Entra>,
+    directory: &'a Arc<Kept<Directory>>,
     world: &'a Arc<World>,
 }
 
@@ -177,6 +206,7 @@ impl Site<'_> {
         let encrypted = [
             (listeners.arm, self.arm(&requests, &sessions).routes()),
             (listeners.entra, entra_routes(Arc::clone(self.entra))),
+            (listeners.graph, self.graph(&requests).routes()),
             (listeners.exec, exec_routes(sessions, Arc::clone(&self.config.engine))),
             (listeners.admin, self.admin(requests).routes()),
         ];
@@ -200,9 +230,19 @@ impl Site<'_> {
         )
     }
 
+    fn graph(&self, requests: &Arc<Requests>) -> Graph {
+        Graph {
+            world: Arc::clone(self.world),
+            entra: Arc::clone(self.entra),
+            directory: Arc::clone(self.directory),
+            requests: Arc::clone(requests),
+        }
+    }
+
     fn admin(&self, requests: Arc<Requests>) -> Admin {
         Admin {
             world: Arc::clone(self.world),
+            directory: Arc::clone(self.directory),
             requests,
             engine: self.config.engine_name.clone(),
             token: self.facts.admin_token.clone(),
@@ -237,6 +277,7 @@ fn announce(config: &Config, facts: &Installation) -> io::Result<()> {
     let endpoints = Endpoints {
         arm: facts.arm_url(),
         entra: facts.entra_url(),
+        graph: facts.graph_url(),
         identity: facts.identity_url(),
         admin: facts.admin_url(),
         ca: dir.join("ca.pem"),

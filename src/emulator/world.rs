@@ -1,36 +1,29 @@
 //! The model at work: saved after each change, its work done by the engine, its time from a clock.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use tokio_util::task::TaskTracker;
 
 use super::engine::{ContainerState, Endpoints, Engine, EngineError, GroupRun};
+use super::kept::Kept;
 use super::model::{Azure, Problem, Work};
 use super::proxy::Proxy;
-use crate::files;
 
 /// Addresses tried for one group before its start fails.
 const ADDRESSES_TRIED: usize = 8;
 
 /// The model and everything that it acts through.
 pub(super) struct World {
-    model: Mutex<Kept>,
-    file: PathBuf,
+    model: Kept<Azure>,
     pub(super) engine: Arc<dyn Engine>,
     proxy: Proxy,
     pub(super) clock: fn() -> DateTime<Utc>,
     /// Owns the tasks that work on containers.
     pub(super) tasks: TaskTracker,
-}
-
-struct Kept {
-    azure: Azure,
-    saved: Vec<u8>,
 }
 
 impl World {
@@ -41,10 +34,8 @@ impl World {
         engine: Arc<dyn Engine>,
         clock: fn() -> DateTime<Utc>,
     ) -> Arc<Self> {
-        let model = Mutex::new(Kept { azure, saved: Vec::new() });
         Arc::new(Self {
-            model,
-            file,
+            model: Kept::new(azure, file),
             engine,
             proxy: Proxy::new(),
             clock,
@@ -55,12 +46,11 @@ impl World {
     /// Lets `act` read or change the model. What changed is on disk when this returns, and the work
     /// that came up has begun.
     pub(super) fn with<R>(self: &Arc<Self>, act: impl FnOnce(&mut Azure, DateTime<Utc>) -> R) -> R {
-        let mut kept = self.lock();
-        let result = act(&mut kept.azure, (self.clock)());
-        if let Err(error) = self.save(&mut kept) {
-            tracing::error!(%error, "cannot save local Azure's state");
-        }
-        for work in kept.azure.take_work() {
+        let (result, work) = self.model.with(|azure| {
+            let result = act(azure, (self.clock)());
+            (result, azure.take_work())
+        });
+        for work in work {
             let world = Arc::clone(self);
             self.tasks.spawn(async move { world.perform(work).await });
         }
@@ -93,19 +83,6 @@ impl World {
             self.proxy.remove(&group).await;
         }
         self.engine.reset().await
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Kept> {
-        self.model.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn save(&self, kept: &mut Kept) -> io::Result<()> {
-        let bytes = kept.azure.save()?;
-        if bytes != kept.saved {
-            files::write(&self.file, &bytes)?;
-            kept.saved = bytes;
-        }
-        Ok(())
     }
 
     async fn perform(self: Arc<Self>, work: Work) {

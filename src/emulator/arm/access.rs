@@ -50,7 +50,7 @@ fn refuse(entra: &Entra, code: &str, message: String, challenge: Option<String>)
 
 /// Makes clients fetch a new token instead of sending the old one until it ends (continuous access
 /// evaluation: learn.microsoft.com/entra/identity-platform/claims-challenge).
-fn challenge() -> String {
+pub(in crate::emulator) fn challenge() -> String {
     let claims = json!({"access_token": {"xms_cc": {"values": ["CP1"]}}}).to_string();
     format!("error=\"insufficient_claims\", claims=\"{}\"", STANDARD.encode(claims))
 }

@@ -11,6 +11,9 @@ use super::{EXCHANGE, Entra, FEDERATED, TOKEN_SECONDS};
 const MANAGEMENT: [&str; 2] =
     ["https://management.core.windows.net", "https://management.azure.com"];
 
+/// Microsoft Graph, by its public address and by its `appId`.
+const GRAPH: [&str; 2] = ["https://graph.microsoft.com", "00000003-0000-0000-c000-000000000000"];
+
 /// Why a token is not accepted.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::emulator) enum Refusal {
@@ -46,6 +49,18 @@ impl Entra {
 
     /// Whether a bearer token is good for ARM now.
     pub(in crate::emulator) fn check_management(&self, token: &str) -> Result<(), Refusal> {
+        self.check(token, |audience| self.is_management(audience)).map(drop)
+    }
+
+    /// The client that a bearer token for Graph is of.
+    pub(in crate::emulator) fn check_graph(&self, token: &str) -> Result<Uuid, Refusal> {
+        let claims = self.check(token, |audience| self.is_graph(audience))?;
+        let client = claims["appid"].as_str().and_then(|id| id.parse().ok());
+        client.ok_or(Refusal::UnknownKey)
+    }
+
+    /// The claims of a token of ours that is good now for an audience that is `meant`.
+    fn check(&self, token: &str, meant: impl Fn(&str) -> bool) -> Result<Value, Refusal> {
         let claims = self.signing.open_token(token).ok_or(Refusal::UnknownKey)?;
         if claims["iss"] != json!(self.issuer()) {
             return Err(Refusal::UnknownKey);
@@ -56,17 +71,24 @@ impl Entra {
             return Err(Refusal::Expired(end));
         }
         let audience = claims["aud"].as_str().unwrap_or_default();
-        let bare = audience.trim_end_matches('/');
-        if MANAGEMENT.contains(&bare) || bare == self.facts.arm_url() {
-            return Ok(());
+        if meant(audience.trim_end_matches('/')) {
+            return Ok(claims);
         }
         Err(Refusal::Audience(audience.to_owned()))
+    }
+
+    fn is_management(&self, bare: &str) -> bool {
+        MANAGEMENT.contains(&bare) || bare == self.facts.arm_url()
+    }
+
+    fn is_graph(&self, bare: &str) -> bool {
+        GRAPH.contains(&bare) || bare == self.facts.graph_url()
     }
 
     /// The audience of a token for `resource`, if it is one that this tenant knows.
     pub(super) fn audience(&self, resource: &str) -> Option<String> {
         let bare = resource.trim_end_matches('/');
-        let known = MANAGEMENT.contains(&bare) || bare == self.facts.arm_url();
+        let known = self.is_management(bare) || self.is_graph(bare);
         known.then(|| resource.to_owned())
     }
 

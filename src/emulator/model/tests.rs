@@ -391,7 +391,7 @@ fn accidents() {
 fn a_restart_of_local_azure_forgets_nothing() {
     let mut bench = Bench::made();
     bench.put(|_| ()).unwrap();
-    let saved = bench.azure.save().unwrap();
+    let saved = serde_json::to_vec(&bench.azure).unwrap();
     let mut again = Azure::restore(Settings::default(), &saved).unwrap();
     assert!(again.resume(bench.now).is_empty());
     assert!(matches!(again.take_work()[..], [Work::Start { .. }]));
