@@ -18,7 +18,7 @@ use super::ca::{self, Authority};
 use super::client::{self, BUNDLE, Endpoints};
 use super::directory::{Directory, DirectorySettings, LAG};
 use super::engine::Engine;
-use super::entra::{self, Entra, identity_routes, routes as entra_routes};
+use super::entra::{self, Entra, identity_routes};
 use super::graph::Graph;
 use super::installation::{Installation, Listeners};
 use super::kept::Kept;
@@ -112,8 +112,9 @@ pub async fn serve(config: Config, shutdown: impl Future<Output = ()>) -> Result
     let listeners = facts.bind(dir, config.address)?;
     let authority = Authority::open(dir, (config.clock)())?;
     files::write(&dir.join(BUNDLE), authority.bundle().as_bytes())?;
-    let entra = Arc::new(Entra::open(dir, facts.clone(), config.clock)?);
     let directory = Arc::new(open_directory(dir, &facts)?);
+    let entra = Entra::open(dir, facts.clone(), Arc::clone(&directory), config.clock)?;
+    let entra = Arc::new(entra);
     let world = open_world(&config, &facts)?;
     world.resume().await;
 
@@ -205,7 +206,7 @@ impl Site<'_> {
         let sessions = Arc::new(Sessions::default());
         let encrypted = [
             (listeners.arm, self.arm(&requests, &sessions).routes()),
-            (listeners.entra, entra_routes(Arc::clone(self.entra))),
+            (listeners.entra, self.sign_in(&requests).routes()),
             (listeners.graph, self.graph(&requests).routes()),
             (listeners.exec, exec_routes(sessions, Arc::clone(&self.config.engine))),
             (listeners.admin, self.admin(requests).routes()),
@@ -239,10 +240,19 @@ impl Site<'_> {
         }
     }
 
+    fn sign_in(&self, requests: &Arc<Requests>) -> entra::Site {
+        entra::Site {
+            entra: Arc::clone(self.entra),
+            world: Arc::clone(self.world),
+            requests: Arc::clone(requests),
+        }
+    }
+
     fn admin(&self, requests: Arc<Requests>) -> Admin {
         Admin {
             world: Arc::clone(self.world),
             directory: Arc::clone(self.directory),
+            entra: Arc::clone(self.entra),
             requests,
             engine: self.config.engine_name.clone(),
             token: self.facts.admin_token.clone(),
