@@ -3,6 +3,7 @@
 mod exec;
 mod graph;
 mod local;
+mod sign_in;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
