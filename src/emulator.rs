@@ -19,6 +19,6 @@ mod requests;
 mod server;
 mod world;
 
-pub use self::admin::{Injection, Status};
+pub use self::admin::{Injection, KeyAccident, Status};
 pub use self::client::{Client, Endpoints, Error as ClientError, endpoints, environment, identity};
 pub use self::server::{Config, Error, serve};

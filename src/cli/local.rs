@@ -85,7 +85,7 @@ pub(super) struct Filter {
     times: Option<u32>,
 }
 
-const OPERATIONS: [&str; 15] = [
+const OPERATIONS: [&str; 18] = [
     "put",
     "patch",
     "get",
@@ -101,6 +101,9 @@ const OPERATIONS: [&str; 15] = [
     "other",
     "graph-read",
     "graph-write",
+    "entra-keys",
+    "entra-sign-in",
+    "entra-token",
 ];
 
 #[derive(Debug, Subcommand)]
@@ -213,6 +216,16 @@ Examples:
     /// In Graph, the caller may only change the applications that it owns
     #[command(after_help = "Example:\n  aci-operator local fault graph-owned-by")]
     GraphOwnedBy(Filter),
+    /// Entra signs with a new key
+    #[command(after_help = "\
+Examples:
+  aci-operator local fault rotate-keys
+  aci-operator local fault rotate-keys --drop-old")]
+    RotateKeys {
+        /// Publish the old keys no longer: tokens that they signed are good for nothing
+        #[arg(long)]
+        drop_old: bool,
+    },
     /// The public address changes
     #[command(after_help = "Example:\n  aci-operator local fault ip-change app-with-ssl")]
     IpChange {
@@ -381,6 +394,9 @@ fn injection(command: &FaultCommand) -> Value {
         }
         F::GraphDenied(filter) => (json!({"fault": "graph-denied"}), filter),
         F::GraphOwnedBy(filter) => (json!({"fault": "graph-owned-by"}), filter),
+        F::RotateKeys { drop_old } => {
+            return json!({"accident": "rotate-keys", "dropOld": drop_old});
+        }
         F::IpChange { group } => return json!({"accident": "ip-change", "group": group}),
         F::MoveHost { group } => return json!({"accident": "move-host", "group": group}),
         F::Crash { group, container } => {

@@ -12,6 +12,7 @@ use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 
 use super::directory::Directory;
+use super::entra::Entra;
 use super::faults::{Fault, Operation};
 use super::installation::same_secret;
 use super::kept::Kept;
@@ -25,8 +26,22 @@ use super::world::World;
 pub enum Injection {
     /// Waits for requests.
     Fault(Fault),
-    /// Happens at once.
+    /// Happens at once, to a container group.
     Accident(Accident),
+    /// Happens at once, to Entra.
+    Keys(KeyAccident),
+}
+
+/// What happens to Entra's signing keys.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(tag = "accident", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum KeyAccident {
+    /// A new key signs from now on.
+    RotateKeys {
+        /// Whether the old ones are published no longer.
+        #[serde(default)]
+        drop_old: bool,
+    },
 }
 
 /// How a running local Azure is.
@@ -38,7 +53,7 @@ pub struct Status {
     pub pid: u32,
     /// Container groups, as `resource group/name`.
     pub groups: Vec<String>,
-    /// Requests to ARM and Graph since the start, by operation.
+    /// Requests to ARM, Graph and Entra since the start, by operation.
     pub requests: BTreeMap<Operation, u64>,
     /// Injected faults that still wait.
     pub faults: Vec<Fault>,
@@ -48,6 +63,7 @@ pub struct Status {
 pub(super) struct Admin {
     pub(super) world: Arc<World>,
     pub(super) directory: Arc<Kept<Directory>>,
+    pub(super) entra: Arc<Entra>,
     pub(super) requests: Arc<Requests>,
     pub(super) engine: String,
     pub(super) token: String,
@@ -92,11 +108,14 @@ async fn inject(State(admin): State<Arc<Admin>>, Json(injection): Json<Injection
             azure.faults().add(fault);
             Ok(())
         }
-        Injection::Accident(accident) => azure.happen(now, &accident),
+        Injection::Accident(accident) => azure.happen(now, &accident).map_err(|e| e.message),
+        Injection::Keys(KeyAccident::RotateKeys { drop_old }) => {
+            admin.entra.rotate_keys(drop_old).map_err(|error| error.to_string())
+        }
     });
     match outcome {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
-        Err(error) => (StatusCode::BAD_REQUEST, error.message).into_response(),
+        Err(message) => (StatusCode::BAD_REQUEST, message).into_response(),
     }
 }
 
@@ -107,6 +126,7 @@ async fn clear(State(admin): State<Arc<Admin>>) -> StatusCode {
 
 async fn reset(State(admin): State<Arc<Admin>>) -> Response {
     admin.directory.with(Directory::wipe);
+    admin.entra.wipe();
     match admin.world.reset().await {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(error) => (StatusCode::BAD_GATEWAY, error.to_string()).into_response(),

@@ -38,6 +38,12 @@ pub enum Operation {
     GraphRead,
     /// Anything else of Microsoft Graph.
     GraphWrite,
+    /// What Entra publishes: the OpenID document and the signing keys.
+    EntraKeys,
+    /// The pages of Entra where one signs in.
+    EntraSignIn,
+    /// A token of Entra.
+    EntraToken,
 }
 
 impl fmt::Display for Operation {
@@ -126,10 +132,14 @@ impl Effect {
     /// What the effect applies to where the fault does not say.
     fn applies_to(&self, operation: Operation) -> bool {
         use Operation::{
-            Delete, Exec, GraphRead, GraphWrite, Patch, Poll, Put, Restart, Start, Stop,
+            Delete, EntraKeys, EntraSignIn, EntraToken, Exec, GraphRead, GraphWrite, Patch, Poll,
+            Put, Restart, Start, Stop,
         };
         match self {
-            Self::Throttle { .. } | Self::Error | Self::Latency { .. } | Self::Reset => true,
+            // Entra fails by itself: without it nobody gets as far as ARM.
+            Self::Throttle { .. } | Self::Error | Self::Latency { .. } | Self::Reset => {
+                !matches!(operation, EntraKeys | EntraSignIn | EntraToken)
+            }
             Self::Conflict => matches!(operation, Put | Delete | Start | Stop | Restart),
             Self::ExecRefused | Self::ExecDiesAfter { .. } => operation == Exec,
             Self::IgnoreField { .. } | Self::NormaliseField { .. } => operation == Put,

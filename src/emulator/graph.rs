@@ -83,13 +83,15 @@ impl Graph {
         let effects = self.world.with(|azure, _| azure.faults().inward(operation, None));
         let now = (self.world.clock)();
         let handle = |directory: &mut Directory| {
-            request.caller = directory.caller(client);
+            request.caller = client.map_or(Caller::None, |client| directory.caller(client));
             let mut lag = LAG;
             for effect in effects {
                 match effect {
                     Effect::ReadsLag { seconds } => lag = TimeDelta::seconds(seconds.into()),
                     Effect::GraphDenied => request.caller = Caller::None,
-                    Effect::GraphOwnedBy => request.caller = Caller::OwnedBy(client),
+                    Effect::GraphOwnedBy => {
+                        request.caller = client.map_or(Caller::None, Caller::OwnedBy);
+                    }
                     _ => (),
                 }
             }
@@ -102,8 +104,8 @@ impl Graph {
         })
     }
 
-    /// The client that the bearer token is of.
-    fn client(&self, headers: &HeaderMap) -> Result<uuid::Uuid, Option<Refusal>> {
+    /// The client that the bearer token is of; none where it is of a user.
+    fn client(&self, headers: &HeaderMap) -> Result<Option<uuid::Uuid>, Option<Refusal>> {
         let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let token = given
             .and_then(|value| value.split_once(' '))
@@ -118,7 +120,9 @@ impl Graph {
             None => "Access token is empty.",
             Some(Refusal::UnknownKey) => "Access token validation failure. Invalid signature.",
             Some(Refusal::Expired(_)) => "Lifetime validation failed, the token is expired.",
-            Some(Refusal::Audience(_)) => "Access token validation failure. Invalid audience.",
+            Some(Refusal::Audience(_) | Refusal::NoRole(_)) => {
+                "Access token validation failure. Invalid audience."
+            }
         };
         let mut answer =
             self.refuse(request, Error::new(401, "InvalidAuthenticationToken", message));
@@ -192,7 +196,7 @@ fn response(answer: GraphAnswer) -> Response {
 }
 
 /// A body that fails before its first byte: the server gives up the connection with nothing sent.
-fn reset() -> Response {
+pub(super) fn reset() -> Response {
     let failure = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
     Response::new(Body::from_stream(stream::iter([Err::<Bytes, _>(failure)])))
 }

@@ -19,7 +19,7 @@ use super::ca::{self, Authority};
 use super::client::{self, BUNDLE, Endpoints};
 use super::directory::{Directory, DirectorySettings, LAG};
 use super::engine::{Door, Engine, EngineError, Inside};
-use super::entra::{self, Entra, identity_routes, routes as entra_routes};
+use super::entra::{self, Entra, identity_routes};
 use super::graph::Graph;
 use super::installation::{Installation, Listeners};
 use super::kept::Kept;
@@ -116,8 +116,9 @@ pub async fn serve(config: Config, shutdown: impl Future<Output = ()>) -> Result
     let listeners = facts.bind(dir, config.address)?;
     let authority = Authority::open(dir, (config.clock)())?;
     files::write(&dir.join(BUNDLE), authority.bundle().as_bytes())?;
-    let entra = Arc::new(Entra::open(dir, facts.clone(), config.clock)?);
     let directory = Arc::new(open_directory(dir, &facts)?);
+    let entra = Entra::open(dir, facts.clone(), Arc::clone(&directory), config.clock)?;
+    let entra = Arc::new(entra);
     let world = open_world(&config, &facts)?;
 
     let site = Site {
@@ -129,12 +130,11 @@ pub async fn serve(config: Config, shutdown: impl Future<Output = ()>) -> Result
     };
     let handle = Handle::new();
     let entra_address = listeners.entra.local_addr()?;
-    let (mut servers, tls) = site.listen(listeners, &authority, &handle)?;
-    // Before the groups are taken up: their containers find local Azure from their first moment.
     let (opened, doors) = mpsc::unbounded_channel();
+    let mut servers = site.listen(listeners, doors, &authority, &handle)?;
+    // Before the groups are taken up: their containers find local Azure from their first moment.
     let trusted = authority.bundle().into_bytes();
     config.engine.offer(Inside { addresses: vec![entra_address], trusted, opened }).await?;
-    servers.spawn(serve_doors(doors, entra_routes(Arc::clone(&entra)), tls));
     world.resume().await;
     write_federated_token(dir, &entra)?;
     servers.spawn(refresh(dir.clone(), Arc::clone(&entra)));
@@ -203,9 +203,10 @@ impl Site<'_> {
     fn listen(
         &self,
         listeners: Listeners,
+        doors: UnboundedReceiver<Door>,
         authority: &Authority,
         handle: &Handle<SocketAddr>,
-    ) -> Result<(JoinSet<io::Result<()>>, RustlsConfig), Error> {
+    ) -> Result<JoinSet<io::Result<()>>, Error> {
         let (chain, key) = authority.leaf((self.config.clock)())?;
         let mut server = tls::server_config(chain.as_bytes(), key.as_bytes())?;
         // HTTP/1.1 only: with it an injected reset drops the whole connection.
@@ -213,9 +214,10 @@ impl Site<'_> {
         let tls = RustlsConfig::from_config(Arc::new(server));
         let requests = Arc::new(Requests::open(&self.config.dir.join("requests.jsonl"))?);
         let sessions = Arc::new(Sessions::default());
+        let sign_in = self.sign_in(&requests).routes();
         let encrypted = [
             (listeners.arm, self.arm(&requests, &sessions).routes()),
-            (listeners.entra, entra_routes(Arc::clone(self.entra))),
+            (listeners.entra, sign_in.clone()),
             (listeners.graph, self.graph(&requests).routes()),
             (listeners.exec, exec_routes(sessions, Arc::clone(&self.config.engine))),
             (listeners.admin, self.admin(requests).routes()),
@@ -224,10 +226,11 @@ impl Site<'_> {
         for (listener, routes) in encrypted {
             servers.spawn(serve_tls(listener, routes, tls.clone(), handle.clone()));
         }
+        servers.spawn(serve_doors(doors, sign_in, tls));
         let plain = axum_server::from_tcp(listeners.identity)?.handle(handle.clone());
         let routes = identity_routes(Arc::clone(self.entra));
         servers.spawn(plain.serve(routes.into_make_service()));
-        Ok((servers, tls))
+        Ok(servers)
     }
 
     fn arm(&self, requests: &Arc<Requests>, sessions: &Arc<Sessions>) -> Arm {
@@ -249,10 +252,19 @@ impl Site<'_> {
         }
     }
 
+    fn sign_in(&self, requests: &Arc<Requests>) -> entra::Site {
+        entra::Site {
+            entra: Arc::clone(self.entra),
+            world: Arc::clone(self.world),
+            requests: Arc::clone(requests),
+        }
+    }
+
     fn admin(&self, requests: Arc<Requests>) -> Admin {
         Admin {
             world: Arc::clone(self.world),
             directory: Arc::clone(self.directory),
+            entra: Arc::clone(self.entra),
             requests,
             engine: self.config.engine_name.clone(),
             token: self.facts.admin_token.clone(),

@@ -4,6 +4,7 @@ mod applications;
 mod exec;
 mod graph;
 mod local;
+mod sign_in;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};

@@ -38,6 +38,14 @@ pub(super) fn refusal(entra: &Entra, headers: &HeaderMap) -> Option<Answer> {
             );
             refuse(entra, "InvalidAuthenticationTokenAudience", message, None)
         }
+        Refusal::NoRole(object) => {
+            let message = format!(
+                "The client with object id '{object}' does not have authorization to perform this \
+                 action, or the scope is invalid. If access was recently granted, please refresh your \
+                 credentials."
+            );
+            Answer::from(Error::new(403, "AuthorizationFailed", message))
+        }
     })
 }
 

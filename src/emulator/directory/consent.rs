@@ -5,10 +5,24 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::application::Application;
 use super::grants::{ConsentType, Grant};
 use super::{Caller, Directory};
 
 impl Directory {
+    /// The resource of this name: an `appId` or an identifier URI. It must be in the tenant, which is
+    /// to have a service principal.
+    pub fn resource_named(&self, name: &str) -> Option<Application> {
+        let mut latest = self.applications.latest().filter(|known| known.deleted.is_none());
+        let found = latest.find(|known| {
+            super::is_id(name, known.app_id)
+                || known.properties.identifier_uris.iter().any(|uri| uri == name)
+        });
+        let app_id = found.map(|found| found.app_id).or_else(|| name.parse().ok())?;
+        self.service_principal(&app_id.to_string())?;
+        self.resource(app_id)
+    }
+
     /// The scopes of `resource` that `client` has without asking `user`: pre-authorised, consented to
     /// by the user, or by an administrator for all. Both are named by `appId`.
     pub fn consents(&self, client: Uuid, resource: Uuid, user: Uuid) -> BTreeSet<String> {

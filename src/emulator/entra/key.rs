@@ -21,6 +21,9 @@ pub enum Error {
     /// Its use.
     #[error("cannot use a signing key: {0}")]
     Token(#[from] jsonwebtoken::errors::Error),
+    /// There is none.
+    #[error("there is no signing key")]
+    Empty,
 }
 
 /// A key pair and its identifier.
@@ -34,16 +37,17 @@ pub(super) struct SigningKey {
 impl SigningKey {
     /// The key in the file `path`, made there at first use.
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
-        let pem = if let Some(pem) = files::read(path)? {
-            pem
-        } else {
-            let size = rcgen::RsaKeySize::_2048;
-            let pair = rcgen::KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, size)?;
-            let pem = pair.serialize_pem().into_bytes();
-            files::write(path, &pem)?;
-            pem
-        };
-        let encoding = EncodingKey::from_rsa_pem(&pem)?;
+        if let Some(pem) = files::read(path)? {
+            return Self::read(&pem);
+        }
+        let pem = generate()?;
+        files::write(path, pem.as_bytes())?;
+        Self::read(pem.as_bytes())
+    }
+
+    /// The key in a PEM text.
+    pub(super) fn read(pem: &[u8]) -> Result<Self, Error> {
+        let encoding = EncodingKey::from_rsa_pem(pem)?;
         let public = Jwk::from_encoding_key(&encoding, Algorithm::RS256)?;
         let kid = public.thumbprint(ThumbprintHash::SHA256)?;
         Ok(Self { kid, encoding, decoding: DecodingKey::from_jwk(&public)?, public })
@@ -75,4 +79,10 @@ impl SigningKey {
         let AlgorithmParameters::RSA(rsa) = &self.public.algorithm else { return Value::Null };
         json!({"kty": "RSA", "use": "sig", "kid": self.kid, "n": rsa.n, "e": rsa.e, "issuer": issuer})
     }
+}
+
+/// A new key, in PEM.
+pub(super) fn generate() -> Result<String, Error> {
+    let size = rcgen::RsaKeySize::_2048;
+    Ok(rcgen::KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, size)?.serialize_pem())
 }

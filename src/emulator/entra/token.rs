@@ -1,146 +1,250 @@
-//! Issuing access tokens, and checking those that come back.
+//! `/token`: every grant.
+//!
+//! Sources: learn.microsoft.com/entra/identity-platform/v2-oauth2-{auth-code-flow,
+//! client-creds-grant-flow,on-behalf-of-flow,device-code}.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::key::Error;
-use super::{EXCHANGE, Entra, FEDERATED, TOKEN_SECONDS};
+use super::authorize::{Fields, Wanted, check_known, find_user};
+use super::check::end_of;
+use super::claims::{self, Client, Proof, Stamp};
+use super::ledger::{Platform, Redemption, SignIn};
+use super::refused::{self, Refused};
+use super::resource::Resource;
+use super::scope::Asked;
+use super::{Entra, TOKEN_SECONDS};
+use crate::emulator::directory::{Application, Directory};
+use crate::emulator::installation::secret;
 
-/// Audiences that are one service, whichever is asked for (`azure-cli` and the SDKs differ).
-const MANAGEMENT: [&str; 2] =
-    ["https://management.core.windows.net", "https://management.azure.com"];
+/// Of RFC 7523.
+const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+/// Of RFC 8628.
+const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
-/// Microsoft Graph, by its public address and by its `appId`.
-const GRAPH: [&str; 2] = ["https://graph.microsoft.com", "00000003-0000-0000-c000-000000000000"];
+/// One request to `/token`, and when it came.
+struct Asking<'a> {
+    now: DateTime<Utc>,
+    form: &'a Fields,
+    application: Application,
+    client: Client,
+}
 
-/// Why a token is not accepted.
-#[derive(Clone, Debug, PartialEq)]
-pub(in crate::emulator) enum Refusal {
-    /// Not a token of ours at all: signed by a key that is not known (any more).
-    UnknownKey,
-    /// Past its end.
-    Expired(DateTime<Utc>),
-    /// Made for another service.
-    Audience(String),
+impl Asking<'_> {
+    fn field(&self, name: &str) -> Result<&str, Refused> {
+        self.form.get(name).map(String::as_str).ok_or_else(|| refused::missing(name))
+    }
 }
 
 impl Entra {
-    /// An access token of `client` for `audience`.
-    pub(super) fn issue(&self, client: Uuid, audience: &str) -> Result<String, Error> {
-        let now = (self.clock)().timestamp();
-        self.signing.sign(&json!({
-            "aud": audience,
-            "iss": self.issuer(),
-            "iat": now,
-            "nbf": now,
-            "exp": now + TOKEN_SECONDS,
-            "ver": "2.0",
-            "tid": self.facts.tenant,
-            "oid": client,
-            "sub": client,
-            "azp": client,
-            "appid": client,
-            "azpacr": "1",
-            "idtyp": "app",
-            "uti": Uuid::new_v4().simple().to_string(),
-        }))
-    }
-
-    /// Whether a bearer token is good for ARM now.
-    pub(in crate::emulator) fn check_management(&self, token: &str) -> Result<(), Refusal> {
-        self.check(token, |audience| self.is_management(audience)).map(drop)
-    }
-
-    /// The client that a bearer token for Graph is of.
-    pub(in crate::emulator) fn check_graph(&self, token: &str) -> Result<Uuid, Refusal> {
-        let claims = self.check(token, |audience| self.is_graph(audience))?;
-        let client = claims["appid"].as_str().and_then(|id| id.parse().ok());
-        client.ok_or(Refusal::UnknownKey)
-    }
-
-    /// The claims of a token of ours that is good now for an audience that is `meant`.
-    fn check(&self, token: &str, meant: impl Fn(&str) -> bool) -> Result<Value, Refusal> {
-        let claims = self.signing.open_token(token).ok_or(Refusal::UnknownKey)?;
-        if claims["iss"] != json!(self.issuer()) {
-            return Err(Refusal::UnknownKey);
-        }
-        let end = claims["exp"].as_i64().and_then(|exp| DateTime::from_timestamp(exp, 0));
-        let end = end.ok_or(Refusal::UnknownKey)?;
-        if end <= (self.clock)() {
-            return Err(Refusal::Expired(end));
-        }
-        let audience = claims["aud"].as_str().unwrap_or_default();
-        if meant(audience.trim_end_matches('/')) {
-            return Ok(claims);
-        }
-        Err(Refusal::Audience(audience.to_owned()))
-    }
-
-    fn is_management(&self, bare: &str) -> bool {
-        MANAGEMENT.contains(&bare) || bare == self.facts.arm_url()
-    }
-
-    fn is_graph(&self, bare: &str) -> bool {
-        GRAPH.contains(&bare) || bare == self.facts.graph_url()
-    }
-
-    /// The audience of a token for `resource`, if it is one that this tenant knows.
-    pub(super) fn audience(&self, resource: &str) -> Option<String> {
-        let bare = resource.trim_end_matches('/');
-        let known = self.is_management(bare) || self.is_graph(bare);
-        known.then(|| resource.to_owned())
-    }
-
-    /// The content of the federated token file.
-    pub(in crate::emulator) fn federated_token(&self) -> Result<String, Error> {
+    /// Answers a form. `cross_origin` says whether it came from a page of another origin.
+    pub(super) fn token(&self, form: &Fields, cross_origin: bool) -> Result<Value, Refused> {
         let now = (self.clock)();
-        self.federation.sign(&json!({
-            "aud": [EXCHANGE],
-            "iss": self.federation_issuer(),
-            "sub": self.federated_subject(),
-            "iat": now.timestamp(),
-            "nbf": now.timestamp(),
-            "exp": (now + FEDERATED).timestamp(),
+        let grant = form.get("grant_type").ok_or_else(|| refused::missing("grant_type"))?;
+        let known = ["authorization_code", "refresh_token", "client_credentials"];
+        if !known.contains(&grant.as_str()) && grant != JWT_BEARER && grant != DEVICE_CODE {
+            return Err(refused::grant_type(grant));
+        }
+        let found = self.directory.with(|directory| self.client(now, directory, form));
+        let (application, client) = found?;
+        let asking = Asking { now, form, application, client };
+        match grant.as_str() {
+            "authorization_code" => self.redeem(&asking, cross_origin),
+            "refresh_token" => self.refresh(&asking, cross_origin),
+            "client_credentials" => self.of_itself(&asking),
+            JWT_BEARER => self.on_behalf(&asking),
+            _ => self.poll(&asking),
+        }
+    }
+
+    fn redeem(&self, asking: &Asking<'_>, cross_origin: bool) -> Result<Value, Refused> {
+        let code = asking.field("code")?;
+        let by = Redemption {
+            client: asking.client.app_id,
+            redirect: asking.field("redirect_uri")?,
+            verifier: asking.field("code_verifier")?,
+            cross_origin,
+            proven: asking.client.proof != Proof::Public,
+        };
+        let redeemed = self.ledger.with(|ledger| ledger.redeem(asking.now, code, &by));
+        self.begin(asking, &redeemed?)
+    }
+
+    fn refresh(&self, asking: &Asking<'_>, cross_origin: bool) -> Result<Value, Refused> {
+        let token = asking.field("refresh_token")?;
+        let by = Redemption {
+            client: asking.client.app_id,
+            redirect: "",
+            verifier: "",
+            cross_origin,
+            proven: asking.client.proof != Proof::Public,
+        };
+        let next = draw()?;
+        let known = self.ledger.with(|ledger| ledger.refresh(asking.now, token, &by, &next));
+        let mut sign_in = known?;
+        if let Some(scope) = asking.form.get("scope").filter(|scope| !scope.trim().is_empty()) {
+            sign_in.scope.clone_from(scope);
+        }
+        let mut answer = self.for_user(asking, &sign_in)?;
+        answer["refresh_token"] = json!(next);
+        Ok(answer)
+    }
+
+    fn of_itself(&self, asking: &Asking<'_>) -> Result<Value, Refused> {
+        if asking.client.proof == Proof::Public {
+            return Err(refused::no_credential());
+        }
+        let scope = asking.field("scope")?;
+        let asked = Asked::parse(scope)?;
+        let name = asked.resource.as_deref().filter(|_| asked.is_default());
+        let name = name.ok_or_else(|| refused::not_default(scope))?;
+        self.for_application(asking.client, name)
+    }
+
+    /// A token of an application itself.
+    pub(super) fn for_application(&self, client: Client, name: &str) -> Result<Value, Refused> {
+        let stamp = self.stamp()?;
+        let claims = self.directory.with(|directory| {
+            let resource = Resource::find(&self.facts, directory, name)?;
+            let id = client.app_id.to_string();
+            let principal = directory.service_principal(&id);
+            let object = principal.ok_or_else(|| refused::application(&id))?.id;
+            let app_id = resource.app_id();
+            let roles = app_id.map(|app_id| directory.roles(app_id, object)).unwrap_or_default();
+            Ok(claims::application(&stamp, &resource, client, object, &roles))
+        });
+        Ok(json!({
+            "token_type": "Bearer",
+            "expires_in": TOKEN_SECONDS - 1,
+            "ext_expires_in": TOKEN_SECONDS - 1,
+            "access_token": self.sign(&claims?)?,
         }))
     }
 
-    /// Whether `assertion` is a federated token of the registered client. `exp` may be fractional.
-    pub(super) fn accepts_assertion(&self, assertion: &str) -> Result<(), &'static str> {
-        if !self.federation.is_named_by(assertion) {
-            return Err("AADSTS700027: The certificate with identifier used to sign the client \
-                assertion is not registered on application.");
+    fn on_behalf(&self, asking: &Asking<'_>) -> Result<Value, Refused> {
+        if asking.client.proof == Proof::Public {
+            return Err(refused::no_credential());
         }
-        let claims = self.federation.open_token(assertion);
-        let claims = claims.ok_or("AADSTS50013: Assertion failed signature validation.")?;
-        let audience = match &claims["aud"] {
-            Value::Array(list) => list.contains(&json!(EXCHANGE)),
-            one => *one == json!(EXCHANGE),
-        };
-        let end = claims["exp"].as_f64().map(|exp| TimeDelta::seconds(seconds(exp)));
-        let now = TimeDelta::seconds((self.clock)().timestamp());
-        if end.is_none_or(|end| end <= now) {
-            return Err("AADSTS700024: Client assertion is not within its valid time range.");
+        if asking.field("requested_token_use")? != "on_behalf_of" {
+            return Err(refused::grant_type(JWT_BEARER));
         }
-        let (issuer, subject) = (self.federation_issuer(), self.federated_subject());
-        if claims["iss"] != json!(issuer) || claims["sub"] != json!(subject) || !audience {
-            return Err("AADSTS700213: No matching federated identity record found for presented \
-                assertion.");
-        }
-        Ok(())
+        let scope = asking.field("scope")?.to_owned();
+        let user = self.user_of(asking, asking.field("assertion")?)?;
+        let client = asking.client.app_id;
+        let platform = Platform::Web;
+        self.begin(asking, &SignIn { client, user, scope, nonce: None, platform })
     }
 
-    fn federation_issuer(&self) -> String {
-        format!("{}/federation", self.authority())
+    /// The user of an access token that was made for the client that presents it.
+    fn user_of(&self, asking: &Asking<'_>, assertion: &str) -> Result<Uuid, Refused> {
+        let claims = self.signing.open_token(assertion).ok_or_else(refused::user_assertion)?;
+        let end = end_of(&claims).ok_or_else(refused::user_assertion)?;
+        if end <= asking.now {
+            return Err(refused::user_assertion_expired(asking.now, end));
+        }
+        let application = &asking.application;
+        let audience = claims["aud"].as_str().unwrap_or_default();
+        let for_client = audience == application.app_id.to_string()
+            || application.properties.identifier_uris.iter().any(|uri| uri == audience);
+        let user = claims["oid"].as_str().and_then(|oid| oid.parse().ok());
+        let of_user = claims["scp"].is_string() && for_client;
+        user.filter(|_| of_user).ok_or_else(refused::user_assertion)
     }
 
-    fn federated_subject(&self) -> String {
-        format!("system:serviceaccount:default:{}", self.facts.client_id)
+    fn poll(&self, asking: &Asking<'_>) -> Result<Value, Refused> {
+        let public = asking.application.properties.is_fallback_public_client == Some(true);
+        if !public && asking.client.proof == Proof::Public {
+            return Err(refused::no_credential());
+        }
+        let code = asking.field("device_code")?;
+        let client = asking.client.app_id;
+        let approved = self.ledger.with(|ledger| ledger.poll(asking.now, code, client));
+        self.begin(asking, &approved?)
+    }
+
+    /// The first answer for a sign-in, with a refresh token where one was asked for.
+    fn begin(&self, asking: &Asking<'_>, sign_in: &SignIn) -> Result<Value, Refused> {
+        let mut answer = self.for_user(asking, sign_in)?;
+        if Asked::parse(&sign_in.scope)?.has("offline_access") {
+            let token = draw()?;
+            let kept = sign_in.clone();
+            self.ledger.with(|ledger| ledger.give_refresh(asking.now, &token, kept));
+            answer["refresh_token"] = json!(token);
+        }
+        Ok(answer)
+    }
+
+    fn for_user(&self, asking: &Asking<'_>, sign_in: &SignIn) -> Result<Value, Refused> {
+        let asked = Asked::parse(&sign_in.scope)?;
+        let stamp = self.stamp()?;
+        let made = self
+            .directory
+            .with(|directory| self.tokens(directory, asking, (sign_in, &asked), &stamp));
+        let (access, identity, scopes) = made?;
+        let mut answer = json!({
+            "token_type": "Bearer",
+            "scope": scopes,
+            "expires_in": TOKEN_SECONDS - 1,
+            "ext_expires_in": TOKEN_SECONDS - 1,
+            "access_token": self.sign(&access)?,
+        });
+        if asked.has("openid") {
+            answer["id_token"] = json!(self.sign(&identity)?);
+        }
+        // What MSAL names an account after.
+        if asking.form.get("client_info").is_some_and(|wanted| wanted == "1") {
+            let info = json!({"uid": sign_in.user, "utid": self.facts.tenant}).to_string();
+            answer["client_info"] = json!(URL_SAFE_NO_PAD.encode(info));
+        }
+        Ok(answer)
+    }
+
+    /// Claims of the access token and of the ID token, and the scopes that are given.
+    fn tokens(
+        &self,
+        directory: &Directory,
+        asking: &Asking<'_>,
+        (sign_in, asked): (&SignIn, &Asked),
+        stamp: &Stamp,
+    ) -> Result<(Value, Value, String), Refused> {
+        let user = find_user(directory, &sign_in.user.to_string()).ok_or_else(refused::grant)?;
+        check_known(&self.facts, user, &asking.application)?;
+        let wanted = Wanted::of(&self.facts, directory, &asking.application, asked, user)?;
+        if !wanted.missing.is_empty() {
+            return Err(refused::consent_missing(&asking.client.app_id.to_string()));
+        }
+        let values = wanted.values();
+        let app_id = wanted.resource.app_id();
+        let roles = app_id.map(|app_id| directory.roles(app_id, user.id)).unwrap_or_default();
+        let client = asking.client;
+        let access = claims::user(stamp, &wanted.resource, client, user, (&values, &roles));
+        let nonce = sign_in.nonce.as_deref();
+        let identity = claims::identity(stamp, client, user, nonce, &asked.openid);
+        let given = values.iter().map(|value| match &asked.resource {
+            Some(resource) => format!("{}/{value}", resource.trim_end_matches('/')),
+            None => value.clone(),
+        });
+        Ok((access, identity, given.collect::<Vec<_>>().join(" ")))
+    }
+
+    fn stamp(&self) -> Result<Stamp, Refused> {
+        Ok(Stamp {
+            now: (self.clock)().timestamp(),
+            authority: self.authority(),
+            tenant: self.facts.tenant,
+            id: draw()?.chars().take(22).collect(),
+        })
+    }
+
+    fn sign(&self, claims: &Value) -> Result<String, Refused> {
+        self.signing.sign(claims).map_err(|error| refused::broken(&error.to_string()))
     }
 }
 
-/// Whole seconds of a `NumericDate` (RFC 7519); beyond an `i64` is the far future.
-#[expect(clippy::cast_possible_truncation, reason = "`as` saturates, which is what is meant")]
-fn seconds(date: f64) -> i64 {
-    date as i64
+/// A code, a token: what nobody can guess.
+pub(super) fn draw() -> Result<String, Refused> {
+    secret().map_err(|error| refused::broken(&error.to_string()))
 }
