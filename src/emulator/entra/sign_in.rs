@@ -152,10 +152,9 @@ impl Entra {
     }
 
     fn ask_device_code(&self, frame: &Frame<'_>) -> Shown {
-        let label = frame.language.pick("Code", "Code");
         let typed = frame.hidden.get("code").map(String::as_str).unwrap_or_default();
         let input = format!(
-            "<p><label>{label} <input type=\"text\" name=\"code\" value=\"{}\" autocomplete=\"off\" \
+            "<p><label>Code <input type=\"text\" name=\"code\" value=\"{}\" autocomplete=\"off\" \
              required></label></p>",
             escape(typed)
         );

@@ -56,7 +56,7 @@ impl Entra {
             "refresh_token" => self.refresh(&asking, cross_origin),
             "client_credentials" => self.of_itself(&asking),
             JWT_BEARER => self.on_behalf(&asking),
-            _ => self.poll(&asking),
+            _ => self.poll(&asking, cross_origin),
         }
     }
 
@@ -154,7 +154,10 @@ impl Entra {
         user.filter(|_| of_user).ok_or_else(refused::user_assertion)
     }
 
-    fn poll(&self, asking: &Asking<'_>) -> Result<Value, Refused> {
+    fn poll(&self, asking: &Asking<'_>, cross_origin: bool) -> Result<Value, Refused> {
+        if cross_origin {
+            return Err(refused::not_cross_origin());
+        }
         let public = asking.application.properties.is_fallback_public_client == Some(true);
         if !public && asking.client.proof == Proof::Public {
             return Err(refused::no_credential());
