@@ -82,7 +82,7 @@ impl Graph {
         }
         let effects = self.world.with(|azure, _| azure.faults().inward(operation, None));
         let now = (self.world.clock)();
-        Some(self.directory.with(|directory| {
+        let handle = |directory: &mut Directory| {
             request.caller = client.map_or(Caller::None, |client| directory.caller(client));
             let mut lag = LAG;
             for effect in effects {
@@ -97,7 +97,11 @@ impl Graph {
             }
             directory.set_lag(lag);
             directory.handle(now, &request)
-        }))
+        };
+        Some(match operation {
+            Operation::GraphRead => self.directory.look(handle),
+            _ => self.directory.with(handle),
+        })
     }
 
     /// The client that the bearer token is of; none where it is of a user.
@@ -146,7 +150,7 @@ impl Graph {
 
     fn refuse(&self, request: &GraphRequest, error: Error) -> GraphAnswer {
         let now = (self.world.clock)();
-        self.directory.with(|directory| directory.refuse(now, request, error))
+        self.directory.look(|directory| directory.refuse(now, request, error))
     }
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Azure CLI against a local Azure of its own, with the tutorial's own YAML.
+# Azure CLI against a local Azure of its own, with the tutorial's own YAML; and its `az ad`.
 # Containers really run, from the sample images; ACI_OPERATOR_ENGINE=none tries all but exec and HTTPS.
 set -euo pipefail
 
@@ -63,8 +63,69 @@ sign_in() {
   expect "subscription" "$(az account show --query id -o tsv)" "$AZURE_SUBSCRIPTION_ID"
 }
 
+# eventually COMMAND...: repeats it until what it asks for shows; Graph's reads are late.
+eventually() {
+  until "$@" 2>"$WORK/log"; do
+    grep -q 'does not exist\|does not reference' "$WORK/log" || fail "$* said: $(cat "$WORK/log")"
+    sleep 0.2
+  done
+}
+
+# Both applications of a protected API, as an administrator would make them by hand.
+registrations() {
+  local api page title="ad-clients-$$" one
+  api=$(az ad app create --display-name "$title" --sign-in-audience AzureADMyOrg \
+    --web-redirect-uris http://localhost:8000 --requested-access-token-version 2 --query appId -o tsv)
+  eventually az ad app show --id "$api" -o none
+  expect "app list" "$(az ad app list --display-name "$title" --query '[].appId' -o tsv)" "$api"
+  az ad app update --id "$api" --identifier-uris "api://$api"
+  until [[ $(az ad app show --id "$api" --query 'identifierUris[0]' -o tsv) == "api://$api" ]]; do
+    sleep 0.2
+  done
+  echo "ok: app update"
+  one=$(az ad app show --id "api://$api" --query id -o tsv)
+  az rest --method PATCH --url "$ACI_OPERATOR_GRAPH_URL/v1.0/applications/$one" --body '{"api":
+    {"oauth2PermissionScopes": [{"id": "6f1f9cf0-5d3f-4b7c-9d2c-6c1f3c3a6a01", "isEnabled": true,
+    "value": "user_impersonation", "type": "User", "adminConsentDisplayName": "Access",
+    "adminConsentDescription": "Access as the user"}]}}'
+  [[ $(az ad app credential reset --id "$api" --append --query password -o tsv) == ???????* ]] ||
+    fail "no secret"
+  echo "ok: credential reset"
+
+  page=$(az rest --method PATCH --headers Prefer=create-if-missing \
+    --url "$ACI_OPERATOR_GRAPH_URL/v1.0/applications(uniqueName='$title')" \
+    --body "{\"displayName\": \"$title - OpenAPI\"}" --query appId -o tsv)
+  eventually az ad sp create --id "$api" -o none
+  eventually az ad sp create --id "$page" -o none
+  eventually az ad sp show --id "$api" -o none
+  eventually az ad sp show --id "$page" -o none
+  expect "sp list" "$(az ad sp list --display-name "$title" --query 'length(@)' -o tsv)" 2
+  az ad app permission grant --id "$page" --api "$api" --scope user_impersonation -o none
+  until [[ $(az ad app permission list-grants --id "$page" --query '[].scope' -o tsv) == user_* ]]; do
+    sleep 0.2
+  done
+  echo "ok: permission grant"
+  expect "users" "$(az ad user show --id marie@example.com --query displayName -o tsv)" "Marie Martin"
+
+  [[ $(az ad sp create-for-rbac -n "$title-ci" --query password -o tsv) == ???????* ]] ||
+    fail "no client for CI"
+  echo "ok: sp create-for-rbac"
+
+  az ad sp delete --id "$api"
+  az ad app delete --id "$api"
+  az ad app delete --id "$page"
+  until [[ $(az ad app list --display-name "$title" --query 'length(@)' -o tsv) == 1 ]]; do sleep 0.2; done
+  local refused
+  refused=$(az ad app show --id "$api" 2>&1 || true)
+  [[ $refused == *"'$api' does not exist"* ]] || fail "a deleted application: $refused"
+  echo "ok: app delete"
+  expect "deleted items" "$(az rest --query 'length(value)' -o tsv --url \
+    "$ACI_OPERATOR_GRAPH_URL/v1.0/directory/deletedItems/microsoft.graph.application")" 2
+}
+
 start_local "$engine"
 sign_in
+registrations
 secrets
 expect "provider" \
   "$(az provider show -n Microsoft.ContainerInstance --query registrationState -o tsv)" Registered

@@ -68,7 +68,7 @@ impl Directory {
         let body = body::object(body)?;
         let prefer = context.headers.get("prefer").map(String::as_str).unwrap_or_default();
         let upsert = prefer.split([',', ';']).any(|part| part.trim() == "create-if-missing");
-        match (self.find_application(context, key), key) {
+        match (self.find_application(context, "PATCH", key), key) {
             (Err(_), Key::Alternate(property, name)) if upsert && property == "uniquename" => {
                 let mut body = body;
                 body.remove("uniqueName");
@@ -96,8 +96,23 @@ impl Directory {
         Ok(Reply::empty())
     }
 
-    /// The id of a living application that reads show.
-    pub(super) fn find_application(&self, context: &Context, key: &Key) -> Result<String, Error> {
+    /// The id of a living application that reads show. A write by object id needs no more than that
+    /// it was made: `az ad sp create-for-rbac` adds a secret at once.
+    pub(super) fn find_application(
+        &self,
+        context: &Context,
+        method: &str,
+        key: &Key,
+    ) -> Result<String, Error> {
+        if let Key::Id(given) = key
+            && method != "GET"
+        {
+            let id = given.to_ascii_lowercase();
+            return self
+                .last_application(&id)
+                .map(|_| id.clone())
+                .map_err(|_| Error::not_found(given));
+        }
         let mut living = self.applications.shown(context.now).filter(|a| a.deleted.is_none());
         let (found, given) = match key {
             Key::Id(given) => (living.find(|a| super::is_id(given, a.id)), given),
@@ -130,7 +145,7 @@ impl Directory {
         body: Map<String, Value>,
     ) -> Result<Reply, Error> {
         if let Some(name) = READ_ONLY.iter().find(|name| body.contains_key(**name)) {
-            return Err(read_only(name));
+            return Err(Error::read_only(name));
         }
         let properties = body::merge(&ApplicationProperties::default(), body)?;
         let (id, app_id) = (self.next_id(), self.next_id());
@@ -164,7 +179,7 @@ impl Directory {
         let shown = before.shown(users::DOMAIN);
         for name in READ_ONLY {
             if body.remove(name).is_some_and(|value| value != shown[name]) {
-                return Err(read_only(name));
+                return Err(Error::read_only(name));
             }
         }
         let after =
@@ -182,8 +197,4 @@ impl Directory {
             self.applications.latest().filter_map(|other| other.unique_name.as_ref()).collect();
         if names.contains(name) { Err(Error::taken("uniqueName")) } else { Ok(()) }
     }
-}
-
-fn read_only(name: &str) -> Error {
-    Error::bad(format!("Property '{name}' is read-only and cannot be set."))
 }

@@ -147,7 +147,11 @@ impl Directory {
                 Reply::created(self.one(context, &collection, kind, json!(new))?)
             }
             ("PATCH", Some(at)) => {
-                all[at] = body::merge(&all[at], body::object(body)?)?;
+                let after = body::merge(&all[at], body::object(body)?)?;
+                let before = std::mem::replace(&mut all[at], after);
+                if (&before.id, &before.name) != (&all[at].id, &all[at].name) {
+                    return Err(Error::read_only("name"));
+                }
                 Reply::empty()
             }
             ("DELETE", Some(at)) => {

@@ -56,7 +56,7 @@ impl Directory {
         if words.is_empty() && method == "PATCH" {
             return self.patch_application(context, key, body);
         }
-        let id = self.find_application(context, key)?;
+        let id = self.find_application(context, method, key)?;
         match (method, words) {
             ("GET", []) => self.show_application(context, &id),
             ("DELETE", []) => self.delete_application(context, &id),
@@ -84,7 +84,7 @@ impl Directory {
         (words, route): (&[&str], &Route),
         body: Option<&Value>,
     ) -> Result<Reply, Error> {
-        let id = self.find_service_principal(context, key)?;
+        let id = self.find_service_principal(context, method, key)?;
         match (method, words) {
             ("GET", []) => self.show_service_principal(context, &id),
             ("PATCH", []) => self.patch_service_principal(context, &id, body),

@@ -74,6 +74,10 @@ impl Error {
         Self::new(409, "Request_MultipleObjectsWithSameKeyValue", message)
     }
 
+    pub(super) fn read_only(property: &str) -> Self {
+        Self::bad(format!("Property '{property}' is read-only and cannot be set."))
+    }
+
     pub(super) fn missing(property: &str, resource: &str) -> Self {
         let message =
             format!("A value is required for property '{property}' of resource '{resource}'.");

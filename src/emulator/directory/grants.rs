@@ -122,7 +122,7 @@ impl Directory {
             return Err(Error::bad("Invalid value specified for property 'principalId'."));
         }
         for id in [grant.client_id, grant.resource_id] {
-            self.find_service_principal(context, &Key::Id(id.to_string()))?;
+            self.find_service_principal(context, "GET", &Key::Id(id.to_string()))?;
         }
         if let Some(user) = grant.principal_id.map(|id| id.to_string())
             && self.known_user(&user).is_none()

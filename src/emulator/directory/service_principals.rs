@@ -89,12 +89,21 @@ impl Directory {
         Ok(Reply::empty())
     }
 
-    /// The id of a living service principal that reads show.
+    /// The id of a living service principal that reads show. A write by object id needs no more than
+    /// that it was made.
     pub(super) fn find_service_principal(
         &self,
         context: &Context,
+        method: &str,
         key: &Key,
     ) -> Result<String, Error> {
+        if let Key::Id(given) = key
+            && method != "GET"
+        {
+            let id = given.to_ascii_lowercase();
+            let found = self.last_service_principal(&id).map(|_| id.clone());
+            return found.map_err(|_| Error::not_found(given));
+        }
         let shown = self.service_principals.shown(context.now);
         let mut living = shown.filter(|principal| principal.deleted.is_none());
         let (found, given) = match key {

@@ -82,6 +82,8 @@ fn shown<T>(now: DateTime<Utc>, versions: &[Version<T>]) -> Option<&T> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn at(second: i64) -> DateTime<Utc> {
@@ -112,5 +114,28 @@ mod tests {
         assert_eq!(store.0["a"].len(), 2);
         store.remove(at(30), at(30), "a");
         assert!(store.0.is_empty());
+    }
+
+    proptest! {
+        /// Whatever is forgotten, no read from now on is another for it.
+        #[test]
+        fn a_read_shows_the_last_write_that_shows(
+            writes in proptest::collection::vec((0..4_i64, 0..6_i64, proptest::option::of(0..9)), 1..20),
+        ) {
+            let (mut store, mut all, mut now) = (Store::default(), Vec::new(), 0);
+            for (gap, lag, value) in writes {
+                now += gap;
+                all.push((now + lag, value));
+                match value {
+                    Some(value) => store.put(at(now), at(now + lag), "a", value),
+                    None => store.remove(at(now), at(now + lag), "a"),
+                }
+                for later in now..now + 8 {
+                    let shown = all.iter().rfind(|(shows, _)| *shows <= later);
+                    let expected = shown.and_then(|(_, value)| *value);
+                    prop_assert_eq!(store.get(at(later), "a").copied(), expected);
+                }
+            }
+        }
     }
 }

@@ -70,7 +70,7 @@ impl Entra {
         let field = |name: &str| form.get(name).ok_or_else(|| refused::missing(name));
         let (id, scope) = (field("client_id")?, field("scope")?);
         Asked::parse(scope)?;
-        let (client, user) = self.directory.with(|directory| {
+        let (client, user) = self.directory.look(|directory| {
             let client = directory.application_by_app_id(id);
             let client = client.ok_or_else(|| refused::application(id))?;
             let Some(hint) = form.get("login_hint") else { return Ok((client.app_id, None)) };
@@ -161,7 +161,7 @@ impl Entra {
         let nothing = Fields::new();
         let device = frame.language.pick("a device", "un appareil");
         let frame = Frame { hidden: &nothing, client: device, back: None, ..*frame };
-        let users = self.directory.with(|directory| directory.users().to_vec());
+        let users = self.directory.look(|directory| directory.users().to_vec());
         Shown::Page(200, frame.pick_user(&users, &input))
     }
 }

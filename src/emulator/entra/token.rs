@@ -48,7 +48,7 @@ impl Entra {
         if !known.contains(&grant.as_str()) && grant != JWT_BEARER && grant != DEVICE_CODE {
             return Err(refused::grant_type(grant));
         }
-        let found = self.directory.with(|directory| self.client(now, directory, form));
+        let found = self.directory.look(|directory| self.client(now, directory, form));
         let (application, client) = found?;
         let asking = Asking { now, form, application, client };
         match grant.as_str() {
@@ -107,7 +107,7 @@ impl Entra {
     /// A token of an application itself.
     pub(super) fn for_application(&self, client: Client, name: &str) -> Result<Value, Refused> {
         let stamp = self.stamp()?;
-        let claims = self.directory.with(|directory| {
+        let claims = self.directory.look(|directory| {
             let resource = Resource::find(&self.facts, directory, name)?;
             let id = client.app_id.to_string();
             let principal = directory.service_principal(&id);

@@ -220,6 +220,7 @@ fn credentials() {
     assert_eq!(code(&desk.send("POST", &federated, body)).0, 409);
     assert_eq!(desk.send("PATCH", &format!("{federated}/ci"), json!({"subject": "other"})).0, 204);
     assert_eq!(desk.get(&federated).1["value"][0]["subject"], "other");
+    assert_eq!(desk.send("PATCH", &format!("{federated}/ci"), json!({"name": "cd"})).0, 400);
     assert_eq!(desk.send("DELETE", &format!("{federated}/ci"), Value::Null).0, 204);
     assert_eq!(desk.get(&federated).1["value"], json!([]));
 }
