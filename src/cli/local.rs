@@ -38,8 +38,9 @@ Examples:
     #[command(after_help = "\
 Examples:
   eval \"$(aci-operator local env)\" && az container list
+  certutil -d sql:$HOME/.pki/nssdb -A -t C,, -n local-azure -i \"$ACI_OPERATOR_LOCAL_CA\"
 
-The credential of the local tenant is among them.")]
+The credential of the local tenant is among them. Chromium and Chrome trust what is in the NSS store.")]
     Env,
     /// Prints its log
     #[command(after_help = "\

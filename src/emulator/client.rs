@@ -81,6 +81,8 @@ pub fn environment(dir: &Path) -> io::Result<Vec<(String, String)>> {
         ("AZURE_CLIENT_ID", facts.client_id.to_string()),
         ("AZURE_CLIENT_SECRET", facts.client_secret.clone()),
         ("AZURE_SUBSCRIPTION_ID", facts.subscription.to_string()),
+        // Alone, for browsers: their stores take one certificate, not a bundle.
+        ("ACI_OPERATOR_LOCAL_CA", file("ca.pem")),
         ("AZURE_CONFIG_DIR", file("azure")),
         ("AZURE_CORE_INSTANCE_DISCOVERY", "false".to_owned()),
         ("AZURE_CORE_COLLECT_TELEMETRY", "no".to_owned()),

@@ -1,13 +1,14 @@
 //! Entra's endpoints.
 
-use std::sync::Arc;
-use std::time::Duration;
+mod pages;
+mod watch;
 
-use axum::body::Body;
-use axum::extract::{Path, Query, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use axum::middleware::{self, Next};
-use axum::response::{Html, IntoResponse as _, Response};
+use std::sync::Arc;
+
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Form, Json, Router};
 use serde_json::{Value, json};
@@ -15,11 +16,8 @@ use uuid::Uuid;
 
 use super::authorize::Fields;
 use super::claims::{Client, Proof};
-use super::page::Language;
 use super::refused::{self, Refused};
-use super::sign_in::{Shown, refusal};
 use super::{Entra, TOKEN_SECONDS};
-use crate::emulator::faults::{Effect, Operation};
 use crate::emulator::installation::same_secret;
 use crate::emulator::requests::Requests;
 use crate::emulator::world::World;
@@ -40,15 +38,12 @@ impl Site {
             .route("/{tenant}/v2.0/.well-known/openid-configuration", get(discovery))
             .route("/{tenant}/discovery/v2.0/keys", get(keys))
             .route("/{tenant}/oauth2/v2.0/token", post(token).options(preflight))
-            .route("/{tenant}/oauth2/v2.0/devicecode", post(device_code).options(preflight))
             .layer(middleware::map_response(share));
-        let pages = Router::new()
-            .route("/{tenant}/oauth2/v2.0/authorize", get(ask_user).post(hear_user))
-            .route("/{tenant}/oauth2/deviceauth", get(ask_device).post(hear_device));
         let site = Arc::new(self);
         shared
-            .merge(pages)
-            .layer(middleware::from_fn_with_state(Arc::clone(&site), watch))
+            .route("/{tenant}/oauth2/v2.0/devicecode", post(device_code))
+            .merge(pages::routes())
+            .layer(middleware::from_fn_with_state(Arc::clone(&site), watch::watch))
             .with_state(entra)
     }
 }
@@ -56,58 +51,6 @@ impl Site {
 /// The managed identity endpoint, in App Service's form.
 pub(in crate::emulator) fn identity_routes(entra: Arc<Entra>) -> Router {
     Router::new().route("/msi/token", get(managed_identity)).with_state(entra)
-}
-
-/// Injects faults, and notes the request.
-async fn watch(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
-    let arrived = (site.world.clock)();
-    let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
-    let operation = operation(&path);
-    let answer = match site.fault(operation).await {
-        None => Some(next.run(request).await),
-        Some(fault) => fault.ok(),
-    };
-    let status = answer.as_ref().map(|answer| answer.status().as_u16());
-    site.requests.note(arrived, &method, &path, operation, status);
-    answer.unwrap_or_else(super::super::graph::reset)
-}
-
-fn operation(path: &str) -> Operation {
-    match path.rsplit('/').next() {
-        Some("token" | "devicecode") => Operation::EntraToken,
-        Some("authorize" | "deviceauth") => Operation::EntraSignIn,
-        _ => Operation::EntraKeys,
-    }
-}
-
-/// The connection is to end without an answer.
-struct Silence;
-
-impl Site {
-    /// What an injected fault answers with; none where there is no such fault.
-    async fn fault(&self, operation: Operation) -> Option<Result<Response, Silence>> {
-        let effects = self.world.with(|azure, _| azure.faults().outward(operation, None));
-        for effect in effects {
-            let (status, retry) = match effect {
-                Effect::Latency { millis } => {
-                    tokio::time::sleep(Duration::from_millis(millis)).await;
-                    continue;
-                }
-                Effect::Reset => return Some(Err(Silence)),
-                Effect::Throttle { retry_after } => (429, Some(retry_after)),
-                _ => (503, None),
-            };
-            let text = "The service is temporarily unavailable.";
-            let refused =
-                Refused { status, ..Refused::new("temporarily_unavailable", 90_006, text) };
-            let mut answer = self.entra.refuse(&refused);
-            if let Some(seconds) = retry {
-                answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-            }
-            return Some(Ok(answer));
-        }
-        None
-    }
 }
 
 /// Lets pages of every origin read the answer. No cookie is ever looked at, so that it gives nothing
@@ -176,9 +119,16 @@ async fn token(
 async fn device_code(
     State(entra): State<Arc<Entra>>,
     Path(tenant): Path<String>,
+    headers: HeaderMap,
     Form(form): Form<Fields>,
 ) -> Response {
-    let outcome = entra.check_tenant(&tenant).and_then(|()| entra.device_code(&form));
+    let outcome = entra.check_tenant(&tenant).and_then(|()| {
+        // Not for browsers: any page could sign itself in with a hint.
+        if headers.contains_key(header::ORIGIN) {
+            return Err(refused::not_cross_origin());
+        }
+        entra.device_code(&form)
+    });
     entra.answer(outcome)
 }
 
@@ -197,72 +147,6 @@ fn basic(headers: &HeaderMap) -> Option<(String, String)> {
         decoded.map(|(_, value)| value.into_owned())
     };
     Some((decode(client)?, decode(secret)?))
-}
-
-type Pages = (State<Arc<Entra>>, Path<String>, HeaderMap);
-
-async fn ask_user(asked: Pages, Query(fields): Query<Fields>) -> Response {
-    page(&asked, &fields, |entra, language| entra.authorize(language, &fields, false))
-}
-
-async fn hear_user(asked: Pages, Form(fields): Form<Fields>) -> Response {
-    page(&asked, &fields, |entra, language| entra.authorize(language, &fields, true))
-}
-
-async fn ask_device(asked: Pages, Query(fields): Query<Fields>) -> Response {
-    page(&asked, &fields, |entra, language| entra.approve_device(language, &fields, false))
-}
-
-async fn hear_device(asked: Pages, Form(fields): Form<Fields>) -> Response {
-    page(&asked, &fields, |entra, language| entra.approve_device(language, &fields, true))
-}
-
-/// Shows a page, or sends the browser back. There is no `Cross-Origin-Opener-Policy`: it would take
-/// the pop-up away from the page that opened it.
-fn page(
-    (State(entra), Path(tenant), headers): &Pages,
-    fields: &Fields,
-    show: impl FnOnce(&Entra, Language) -> Shown,
-) -> Response {
-    let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-    let asked = fields.get("ui_locales").map(String::as_str);
-    let language = Language::of(asked.or(accepted).unwrap_or_default());
-    let shown = match entra.check_tenant(tenant) {
-        Ok(()) => show(entra, language),
-        Err(refused) => refusal(language, &refused),
-    };
-    let mut response = match shown {
-        Shown::Page(status, page) => {
-            let policy = page.policy();
-            let mut response = Html(page.html).into_response();
-            *response.status_mut() =
-                StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
-            put(&mut response, header::CONTENT_SECURITY_POLICY, &policy);
-            response
-        }
-        Shown::Redirect(to) => {
-            // A form is answered with a redirect that is a GET.
-            let mut response = Response::new(Body::empty());
-            *response.status_mut() = StatusCode::SEE_OTHER;
-            put(&mut response, header::LOCATION, &to);
-            response
-        }
-    };
-    for (name, value) in [
-        (header::CACHE_CONTROL, "no-store"),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (header::X_FRAME_OPTIONS, "DENY"),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    ] {
-        put(&mut response, name, value);
-    }
-    response
-}
-
-fn put(response: &mut Response, name: HeaderName, value: &str) {
-    if let Ok(value) = HeaderValue::from_str(value) {
-        response.headers_mut().insert(name, value);
-    }
 }
 
 async fn managed_identity(
@@ -290,7 +174,7 @@ impl Entra {
 
     fn refuse(&self, refused: &Refused) -> Response {
         let status = StatusCode::from_u16(refused.status).unwrap_or(StatusCode::BAD_REQUEST);
-        let body = refused.body((self.clock)(), Uuid::new_v4(), &self.facts.entra_url());
+        let body = refused.body((self.clock)(), Uuid::new_v4());
         (status, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
     }
 

@@ -181,12 +181,7 @@ impl Frame<'_> {
     /// without the query.
     fn form(&self, without: &[&str]) -> String {
         let kept = self.hidden.iter().filter(|(name, _)| !without.contains(&name.as_str()));
-        let fields: String = kept
-            .map(|(name, value)| {
-                let (name, value) = (escape(name), escape(value));
-                format!("<input type=\"hidden\" name=\"{name}\" value=\"{value}\">")
-            })
-            .collect();
+        let fields: String = kept.map(hidden).collect();
         format!("<form method=\"post\" action=\"?\">{fields}")
     }
 
@@ -199,6 +194,11 @@ impl Frame<'_> {
         );
         Page { html, form_action: self.back.clone() }
     }
+}
+
+fn hidden((name, value): (&String, &String)) -> String {
+    let (name, value) = (escape(name), escape(value));
+    format!("<input type=\"hidden\" name=\"{name}\" value=\"{value}\">")
 }
 
 fn item(scope: &Scope) -> String {

@@ -32,7 +32,7 @@ impl Refused {
     }
 
     /// The body that `/token` answers with; `trace` names this answer.
-    pub(super) fn body(&self, now: DateTime<Utc>, trace: Uuid, base: &str) -> Value {
+    pub(super) fn body(&self, now: DateTime<Utc>, trace: Uuid) -> Value {
         json!({
             "error": self.error,
             "error_description": self.description(),
@@ -40,7 +40,8 @@ impl Refused {
             "timestamp": now.to_rfc3339_opts(SecondsFormat::Secs, true).replace('T', " "),
             "trace_id": trace,
             "correlation_id": trace,
-            "error_uri": format!("{base}/error?code={}", self.number),
+            // Microsoft's own page, for the developer who reads this.
+            "error_uri": format!("https://login.microsoftonline.com/error?code={}", self.number),
         })
     }
 
@@ -49,7 +50,6 @@ impl Refused {
     }
 }
 
-/// The number that AADSTS90002 is for.
 pub(super) fn tenant(given: &str) -> Refused {
     Refused::new("invalid_request", 90_002, format!("Tenant '{given}' not found."))
 }
@@ -302,4 +302,10 @@ pub(super) fn broken(what: &str) -> Refused {
 pub(super) fn no_user(name: &str) -> Refused {
     let text = format!("The user account {name} does not exist in the directory.");
     Refused::new("invalid_request", 50_034, text)
+}
+
+/// A form that a page of another origin sent.
+pub(super) fn foreign_form() -> Refused {
+    let text = "The authentication service request isn't valid: the form is of another origin.";
+    Refused::new("invalid_request", 90_023, text)
 }

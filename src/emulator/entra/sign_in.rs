@@ -70,7 +70,7 @@ impl Entra {
         let field = |name: &str| form.get(name).ok_or_else(|| refused::missing(name));
         let (id, scope) = (field("client_id")?, field("scope")?);
         Asked::parse(scope)?;
-        let (client, user) = self.directory.with(|directory| {
+        let (client, user) = self.directory.look(|directory| {
             let client = directory.application_by_app_id(id);
             let client = client.ok_or_else(|| refused::application(id))?;
             let Some(hint) = form.get("login_hint") else { return Ok((client.app_id, None)) };
@@ -152,17 +152,16 @@ impl Entra {
     }
 
     fn ask_device_code(&self, frame: &Frame<'_>) -> Shown {
-        let label = frame.language.pick("Code", "Code");
         let typed = frame.hidden.get("code").map(String::as_str).unwrap_or_default();
         let input = format!(
-            "<p><label>{label} <input type=\"text\" name=\"code\" value=\"{}\" autocomplete=\"off\" \
+            "<p><label>Code <input type=\"text\" name=\"code\" value=\"{}\" autocomplete=\"off\" \
              required></label></p>",
             escape(typed)
         );
         let nothing = Fields::new();
         let device = frame.language.pick("a device", "un appareil");
         let frame = Frame { hidden: &nothing, client: device, back: None, ..*frame };
-        let users = self.directory.with(|directory| directory.users().to_vec());
+        let users = self.directory.look(|directory| directory.users().to_vec());
         Shown::Page(200, frame.pick_user(&users, &input))
     }
 }

@@ -48,7 +48,7 @@ impl Entra {
         if !known.contains(&grant.as_str()) && grant != JWT_BEARER && grant != DEVICE_CODE {
             return Err(refused::grant_type(grant));
         }
-        let found = self.directory.with(|directory| self.client(now, directory, form));
+        let found = self.directory.look(|directory| self.client(now, directory, form));
         let (application, client) = found?;
         let asking = Asking { now, form, application, client };
         match grant.as_str() {
@@ -56,7 +56,7 @@ impl Entra {
             "refresh_token" => self.refresh(&asking, cross_origin),
             "client_credentials" => self.of_itself(&asking),
             JWT_BEARER => self.on_behalf(&asking),
-            _ => self.poll(&asking),
+            _ => self.poll(&asking, cross_origin),
         }
     }
 
@@ -107,7 +107,7 @@ impl Entra {
     /// A token of an application itself.
     pub(super) fn for_application(&self, client: Client, name: &str) -> Result<Value, Refused> {
         let stamp = self.stamp()?;
-        let claims = self.directory.with(|directory| {
+        let claims = self.directory.look(|directory| {
             let resource = Resource::find(&self.facts, directory, name)?;
             let id = client.app_id.to_string();
             let principal = directory.service_principal(&id);
@@ -154,7 +154,10 @@ impl Entra {
         user.filter(|_| of_user).ok_or_else(refused::user_assertion)
     }
 
-    fn poll(&self, asking: &Asking<'_>) -> Result<Value, Refused> {
+    fn poll(&self, asking: &Asking<'_>, cross_origin: bool) -> Result<Value, Refused> {
+        if cross_origin {
+            return Err(refused::not_cross_origin());
+        }
         let public = asking.application.properties.is_fallback_public_client == Some(true);
         if !public && asking.client.proof == Proof::Public {
             return Err(refused::no_credential());

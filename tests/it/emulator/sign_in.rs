@@ -24,7 +24,7 @@ async fn a_browser_signs_in() {
     assert!(policy.contains(&format!("form-action 'self' {ORIGIN};")), "{policy}");
     assert_eq!(
         (header("cache-control"), header("referrer-policy")),
-        ("no-store".into(), "no-referrer".into())
+        ("no-store".into(), "same-origin".into())
     );
     assert!(!page.headers().contains_key("cross-origin-opener-policy"));
     let html = page.text().await.unwrap();
@@ -152,6 +152,13 @@ async fn nothing_is_sent_to_a_client_or_address_that_is_not_known() {
     let other = format!("{}/other/oauth2/v2.0/authorize", local.endpoints.entra);
     let other = tenant.http.get(other).send().await.unwrap();
     assert!(other.text().await.unwrap().contains("AADSTS90002"));
+    // Nor is a form of another page's taken.
+    let mut form = tenant.question(&[]);
+    form.push(("user".to_owned(), "marie@example.com".to_owned()));
+    for (origin, status) in [(ORIGIN, 400), ("null", 400), (local.endpoints.entra.as_str(), 303)] {
+        let sent = tenant.post("oauth2/v2.0/authorize", &form, Some(origin)).await;
+        assert_eq!(sent.status(), status, "{origin}");
+    }
     // Of the users, only those of the tenant get through; the client hears nothing of the others.
     for (user, number) in
         [("olga@example.org", "AADSTS50020"), ("nobody@example.com", "AADSTS50034")]
@@ -250,6 +257,16 @@ async fn consent_is_asked_for_once() {
     assert_eq!(again.status(), 303, "she is not asked again");
     let anew = tenant.pick(&tenant.question(&[("prompt", "consent")]), "marie@example.com").await;
     assert_eq!(anew.status(), 200, "unless the client wants it");
+
+    let everything = format!("{}/.default", tenant.uri());
+    let sent = tenant.pick(&tenant.question(&[("scope", &everything)]), "marie@example.com").await;
+    let code = pairs(sent.headers()["location"].to_str().unwrap())["code"].clone();
+    let (_, answer) = tenant.token(&tenant.redemption(&code), Some(ORIGIN)).await;
+    let access = claims(answer["access_token"].as_str().unwrap());
+    assert_eq!(access["scp"], "user_impersonation", "what she gave before");
+    let bare =
+        tenant.pick(&tenant.question(&[("scope", "openid profile")]), "marie@example.com").await;
+    assert_eq!(bare.status(), 200, "who she is, is Graph's to tell, and she is asked for it");
 
     let grants = tenant.graph_get("oauth2PermissionGrants").await;
     let given: Vec<&Value> = grants["value"].as_array().unwrap().iter().collect();

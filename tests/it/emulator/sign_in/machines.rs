@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::support::{Fields, Tenant, claims};
+use super::support::{Fields, ORIGIN, Tenant, claims};
 use crate::emulator::local::{Arm, Local, answer};
 
 const ROLE: &str = "40110000-0000-4000-8000-000000000001";
@@ -181,6 +181,10 @@ async fn a_device_waits_for_its_user() {
     assert_eq!(access["preferred_username"], "marie@example.com");
     let stranger = start(&[("login_hint", "olga@example.org")]).await;
     assert_eq!(stranger["error_codes"], json!([50_020]));
+
+    let form = fields(&[("client_id", client), ("scope", &tenant.scope())]);
+    let (_, crossing) = tenant.answered("oauth2/v2.0/devicecode", &form, Some(ORIGIN)).await;
+    assert_eq!(crossing["error_codes"], json!([9_002_326]));
 
     let started = start(&[]).await;
     assert_eq!(poll(&started).await.1["error"], "authorization_pending");

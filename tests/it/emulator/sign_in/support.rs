@@ -238,7 +238,7 @@ fn encoded(fields: &Fields) -> String {
 /// What a redirect tells.
 pub(super) fn pairs(location: &str) -> BTreeMap<String, String> {
     let url = url::Url::parse(location).unwrap();
-    let told = url.query().or(url.fragment()).unwrap_or_default().to_owned();
+    let told = url.query().or_else(|| url.fragment()).unwrap_or_default().to_owned();
     url::form_urlencoded::parse(told.as_bytes()).into_owned().collect()
 }
 
