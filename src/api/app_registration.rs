@@ -161,6 +161,10 @@ pub struct Swagger {
     /// Whether it may have the scopes without asking each user.
     #[serde(default = "yes")]
     pub pre_authorized: bool,
+    /// Whether people may sign in with a code typed elsewhere, as `aci-operator token` does: it makes
+    /// the application a public client, of which anybody can ask a user for a sign-in.
+    #[serde(default)]
+    pub device_code: bool,
     /// Redirect URIs beside those that follow from `spec.redirectUris` on localhost and from the
     /// container group.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

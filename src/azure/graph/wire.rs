@@ -20,6 +20,8 @@ pub(super) fn application(found: &Value) -> Option<Application> {
         identifier_uris: Some(set(&found["identifierUris"])),
         web_redirect_uris: Some(set(&found["web"]["redirectUris"])),
         spa_redirect_uris: Some(set(&found["spa"]["redirectUris"])),
+        // Null is no.
+        fallback_public_client: Some(found["isFallbackPublicClient"] == true),
         scopes: Some(by_id(&api["oauth2PermissionScopes"])?),
         app_roles: Some(by_id(&found["appRoles"])?),
         pre_authorized: Some(pre_authorized(&api["preAuthorizedApplications"])),
@@ -43,6 +45,7 @@ pub(super) fn body(properties: &Properties) -> Value {
         identifier_uris,
         web_redirect_uris,
         spa_redirect_uris,
+        fallback_public_client,
         scopes,
         app_roles,
         pre_authorized,
@@ -63,6 +66,7 @@ pub(super) fn body(properties: &Properties) -> Value {
     let redirects = |uris: &BTreeSet<String>| json!({ "redirectUris": uris });
     put(&mut body, "web", web_redirect_uris.as_ref().map(redirects));
     put(&mut body, "spa", spa_redirect_uris.as_ref().map(redirects));
+    put(&mut body, "isFallbackPublicClient", fallback_public_client.map(|public| json!(public)));
     put(&mut body, "api", (!api.is_empty()).then_some(Value::Object(api)));
     let access = |(app_id, access): (&String, &RequiredAccess)| {
         let one = |(id, kind): (&String, &String)| json!({ "id": id, "type": kind });

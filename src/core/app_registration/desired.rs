@@ -62,6 +62,8 @@ pub struct RoleWanted {
 pub struct Swagger {
     /// It has the scopes without asking.
     pub pre_authorized: bool,
+    /// It may sign people in by a device code.
+    pub device_code: bool,
     /// Redirect URIs that follow from no group.
     pub redirect_uris: BTreeSet<String>,
 }

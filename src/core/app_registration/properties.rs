@@ -32,6 +32,9 @@ pub struct Properties {
     /// Redirect URIs of a single-page application.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub spa_redirect_uris: Option<BTreeSet<String>>,
+    /// Whether it may sign people in without a redirect URI, as by a device code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fallback_public_client: Option<bool>,
     /// Scopes by id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scopes: Option<BTreeMap<String, Scope>>,

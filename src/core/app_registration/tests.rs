@@ -44,6 +44,7 @@ fn desired() -> Desired {
         redirect_uris: set(&["http://localhost:8000"]),
         swagger: Some(Swagger {
             pre_authorized: true,
+            device_code: false,
             redirect_uris: set(&["http://localhost:8000/oauth2-redirect"]),
         }),
         admin_consent: false,

@@ -104,6 +104,11 @@ impl Context<'_> {
         Properties {
             display_name: Some(format!("{} - OpenAPI", self.desired.display_name)),
             spa_redirect_uris: Some(uris),
+            fallback_public_client: self
+                .desired
+                .swagger
+                .as_ref()
+                .map(|swagger| swagger.device_code),
             required_access: Some(required),
             ..self.both(have)
         }

@@ -108,6 +108,7 @@ fn swagger_wanted(spec: &AppRegistrationSpec, swagger: &api::Swagger) -> Swagger
     let local = local.filter_map(|uri| origin_of(uri)).map(|o| format!("{o}/oauth2-redirect"));
     Swagger {
         pre_authorized: swagger.pre_authorized,
+        device_code: swagger.device_code,
         redirect_uris: swagger.redirect_uris.iter().cloned().chain(local).collect(),
     }
 }
