@@ -29,6 +29,8 @@ def create_app(
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
+        # FastAPI's own tells queries and the words of exceptions; see `telemetry`.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
         lifespan=partial(_lifespan, keys=keys, close=traces[1] if traces else None),
     )
     auth = EntraBearer(

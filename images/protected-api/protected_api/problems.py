@@ -1,7 +1,7 @@
 """Errors as RFC 9457 `application/problem+json`, in the caller's language."""
 
-import logging
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, HTTPException, Request
@@ -10,11 +10,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from protected_api.texts import language_of, text
-
-log = logging.getLogger(__name__)
-
-CODES = {400: "bad_request", 404: "not_found", 405: "method_not_allowed"}
+from protected_api.texts import TEXTS, language_of, text
 
 
 class Problem(HTTPException):
@@ -54,10 +50,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(StarletteHTTPException)
     async def http(request: Request, error: StarletteHTTPException) -> Response:
-        if isinstance(error, Problem):
-            return render(request, error)
-        code = CODES.get(error.status_code, "bad_request")
-        return render(request, Problem(error.status_code, code, error.headers))
+        return render(request, error)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
@@ -70,20 +63,24 @@ def install(app: FastAPI) -> None:
         return render(request, Problem(500, "internal"))
 
 
-def render(request: Request, problem: Problem, **more: object) -> Response:
-    """Write the problem for this caller."""
-    language = language_of(request)
-    status = problem.status_code
-    title = f"title.{status}" if status in TITLED else "title.400"
+def render(request: Request, error: StarletteHTTPException, **more: object) -> Response:
+    """Write the error for this caller; one that is no `Problem` keeps its own words."""
+    language, status = language_of(request), HTTPStatus(error.status_code)
+    if isinstance(error, Problem):
+        code, detail = error.code, text(error.code, language, **error.values)
+    else:
+        code = status.name.lower()
+        detail = text(code, language) if code in TEXTS else error.detail
+    title = f"title.{status.value}"
     document = Document(
         type="about:blank",
-        title=text(title, language),
-        status=status,
-        detail=text(problem.code, language, **problem.values),
-        code=problem.code,
+        title=text(title, language) if title in TEXTS else status.phrase,
+        status=status.value,
+        detail=detail,
+        code=code,
     )
     headers = {
-        **(problem.headers or {}),
+        **(error.headers or {}),
         # Said here too: an internal error is answered outside all middleware.
         "Cache-Control": "no-store",
         "X-Content-Type-Options": "nosniff",
@@ -93,6 +90,3 @@ def render(request: Request, problem: Problem, **more: object) -> Response:
     return JSONResponse(
         document.model_dump() | more, status, headers, media_type="application/problem+json"
     )
-
-
-TITLED = frozenset({400, 401, 403, 404, 405, 422, 500, 503})

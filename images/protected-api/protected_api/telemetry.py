@@ -25,6 +25,8 @@ def start() -> "tuple[Tracer, Callable[[], None]] | None":
         log.warning("no traces: the telemetry extra is not installed")
         return None
     os.environ.setdefault("OTEL_SERVICE_NAME", "protected-api")
+    # A collector that is away must not hold up our end.
+    os.environ.setdefault("OTEL_EXPORTER_OTLP_TIMEOUT", "3")
     provider = TracerProvider()
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     return provider.get_tracer("protected_api"), provider.shutdown

@@ -8,7 +8,6 @@ Language = Literal["en", "fr"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 
 TEXTS: dict[str, dict[Language, str]] = {
-    "title.400": {"en": "Bad request", "fr": "Requête incorrecte"},
     "title.401": {"en": "Sign-in required", "fr": "Connexion requise"},
     "title.403": {"en": "Not allowed", "fr": "Accès refusé"},
     "title.404": {"en": "Not found", "fr": "Introuvable"},
@@ -16,10 +15,6 @@ TEXTS: dict[str, dict[Language, str]] = {
     "title.422": {"en": "Invalid values", "fr": "Valeurs invalides"},
     "title.500": {"en": "Internal error", "fr": "Erreur interne"},
     "title.503": {"en": "Temporarily unavailable", "fr": "Temporairement indisponible"},
-    "bad_request": {
-        "en": "The request cannot be understood.",
-        "fr": "La requête ne peut pas être comprise.",
-    },
     "token_missing": {
         "en": "Send an access token in the Authorization header.",
         "fr": "Envoyez un jeton d'accès dans l'en-tête Authorization.",

@@ -120,7 +120,7 @@ def container(image: str, issuer: Issuer, log: Path, **more: str) -> Iterator[Se
         yield server
     finally:
         server.close()
-        subprocess.run([engine, "stop", "--time=10", name], check=False, capture_output=True)
+        subprocess.run([engine, "stop", "-t", "10", name], check=False, capture_output=True)
         running.wait(30)
 
 

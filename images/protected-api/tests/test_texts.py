@@ -2,6 +2,7 @@
 
 import re
 import string
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ SOURCES = "\n".join(
     for path in Path(protected_api.__file__).parent.rglob("*.py")
     if path.name != "texts.py"
 )
-CALLS = r"Problem\(\d+|_forbidden\(|_unauthorized\(|TokenRefused\(|\btext\(|CODES"
+CALLS = r"Problem\(\d+|_forbidden\(|_unauthorized\(|TokenRefused\(|\btext\("
 USED = rf'(?:{CALLS})[^"\n]*"([a-z_.]+)"'
 
 
@@ -29,7 +30,8 @@ def test_each_text_is_whole(key: str) -> None:
         {name for _, name, _, _ in string.Formatter().parse(t) if name} for t in said.values()
     ]
     assert all(names == fields[0] for names in fields)
-    assert key.startswith("title.") or f'"{key}"' in SOURCES
+    by_status = key.startswith("title.") or key.upper() in HTTPStatus.__members__
+    assert by_status or f'"{key}"' in SOURCES
 
 
 def test_each_text_that_the_code_asks_for_is_there() -> None:

@@ -1,13 +1,14 @@
 """Who gets in and who does not, over the wire: against the process and against the image."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from tests.issuer import Issuer
 from tests.refusals import Refusal, refusals
-from tests.server import Server
-from tests.signer import NAME, SWAGGER, USER
+from tests.server import Server, process
+from tests.signer import MISSING, NAME, SWAGGER, USER
 
 TABLE = refusals()
 
@@ -87,6 +88,21 @@ def test_clocks_may_differ_a_little(server: Server, issuer: Issuer) -> None:
     signer = issuer.signer
     ahead = signer.claims()["iat"] + 310
     assert server.get("/me", signer.token(signer.claims(iat=ahead, nbf=ahead))).status_code == 200
+
+
+def test_guests_and_other_clients_where_the_settings_let_them(
+    issuer: Issuer, tmp_path: Path
+) -> None:
+    """Guests by a setting; any client of the tenant where none is named."""
+    variables = {"APP_ALLOW_GUESTS": "true", "APP_SWAGGER_CLIENT_ID": "", "APP_ALLOWED_CLIENTS": ""}
+    signer = issuer.signer
+    with process(issuer, tmp_path / "log", **variables) as server:
+        guest = server.get("/me", signer.token(signer.claims(acct=1)))
+        assert (guest.status_code, guest.json()["guest"]) == (200, True)
+        other = signer.claims(azp="99999999-9999-4999-8999-999999999999")
+        assert server.get("/me", signer.token(other)).status_code == 200
+        nameless = signer.claims(azp=MISSING)
+        assert server.get("/me", signer.token(nameless)).status_code == 401
 
 
 def test_every_route_but_the_open_ones_asks_for_a_token(server: Server) -> None:

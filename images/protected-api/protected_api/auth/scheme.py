@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from fastapi import Request, Security
+from fastapi import Security
 from fastapi.security import SecurityScopes
 from fastapi.security.base import SecurityBase
 from fastapi_azure_auth import SingleTenantAzureAuthorizationCodeBearer
@@ -114,7 +114,7 @@ class _Role(SecurityBase):
         self._bearer = bearer
         self._name = name
 
-    async def __call__(self, request: Request) -> User:
+    async def __call__(self, request: HTTPConnection) -> User:
         user = await self._bearer.authenticate(request)
         if not has_role(user.claims, self._name):
             raise _forbidden("role_missing", name=self._name)
