@@ -62,6 +62,9 @@ pub struct Write {
     pub after: Properties,
     /// Graph said yes.
     pub accepted: bool,
+    /// A read has shown it: what differs later is somebody's doing.
+    #[serde(default)]
+    pub seen: bool,
 }
 
 /// Values that Graph keeps against ours.
@@ -151,16 +154,20 @@ impl Memory {
 
 impl AppMemory {
     fn write(&mut self, at: DateTime<Utc>, before: Properties, after: Properties) {
-        self.writes.push(Write { at, before, after, accepted: false });
+        self.writes.push(Write { at, before, after, accepted: false, seen: false });
     }
 
-    /// Forgets writes that every read shows by now. What Graph accepted and still shows otherwise is
-    /// Graph's to decide: writing it again would go on for ever.
+    /// Forgets writes that every read shows by now. What Graph accepted and has never shown is Graph's
+    /// to decide: writing it again would go on for ever.
     pub(super) fn expire(&mut self, read: &Properties, now: DateTime<Utc>) {
+        for write in &mut self.writes {
+            write.seen |= write.after.differing_from(read).is_empty();
+        }
         let old = self.writes.iter().take_while(|write| now >= write.at + STALE).count();
         let old: Vec<Write> = self.writes.drain(..old).collect();
         if let (Some(write), true) = (old.last(), self.writes.is_empty())
             && write.accepted
+            && !write.seen
         {
             let want = write.after.differing_from(read);
             let have = want.of_same_names(read);

@@ -54,6 +54,19 @@ fn a_value_that_graph_keeps_is_not_written_for_ever() {
 }
 
 #[test]
+fn what_was_seen_and_undone_later_is_nobodys_value_but_drift() {
+    let wanted = desired();
+    let mut tenant = Tenant::empty();
+    tenant.settle(Goal::Present(&wanted));
+    tenant.steps.clear();
+    tenant.later(180);
+    tenant.properties(Which::Api).web_redirect_uris = Some(BTreeSet::new());
+    tenant.settle(Goal::Present(&wanted));
+    tenant.took(&["UpdateApplication"]);
+    assert!(tenant.uris(Which::Api).contains("http://localhost:8000"));
+}
+
+#[test]
 fn somebody_elses_change_is_drift() {
     let wanted = desired();
     let mut tenant = Tenant::made(&wanted);
