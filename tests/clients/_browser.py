@@ -116,7 +116,7 @@ def visit(
     took = sign_in(page, user, scopes, pictures=pictures)
     code, body = call(page, path)
     if pictures:
-        page.locator("[data-path='/me']").first.scroll_into_view_if_needed()
+        page.locator(".live-responses-table").first.scroll_into_view_if_needed()
         shoot(page, "5-me")
     assert not problems, problems
     assert path != "/me" or code != 200 or user in body, body
