@@ -26,7 +26,7 @@ pub(super) enum Shown {
 impl Entra {
     /// Answers one request to `/authorize`. A user is picked, and consent given, only by a form.
     pub(super) fn authorize(&self, language: Language, fields: &Fields, posted: bool) -> Shown {
-        let outcome = self.directory.with(|directory| {
+        let act = |directory: &mut Directory| {
             let request = authorize::parse(directory, fields)?;
             let frame = Frame {
                 language,
@@ -47,7 +47,9 @@ impl Entra {
                 Next::AskAdministrator => Err(frame.ask_administrator(&user)),
                 Next::Give(code) => Ok((request.back, code)),
             })
-        });
+        };
+        // Only a form can change what was consented to.
+        let outcome = if posted { self.directory.with(act) } else { self.directory.look(act) };
         let (back, code) = match outcome {
             Ok(Ok(given)) => given,
             Ok(Err(page)) => return Shown::Page(200, page),
