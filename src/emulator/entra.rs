@@ -3,6 +3,7 @@
 //! What is decided is decided in pure modules, with the time as an argument; HTTP is thin.
 
 mod authorize;
+mod back;
 mod check;
 mod claims;
 mod client;

@@ -4,15 +4,14 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
-use url::Url;
-
+use super::back::{Back, Mode};
 use super::ledger::{Code, Platform, SignIn, is_challenge};
 use super::refused::{self, Refused};
 use super::resource::{Resource, is_of_users};
 use super::scope::Asked;
 use crate::emulator::directory::{Application, Directory, Scope, User};
 use crate::emulator::installation::Installation;
+use chrono::{DateTime, Utc};
 
 /// The parameters of a request, by name.
 pub(super) type Fields = BTreeMap<String, String>;
@@ -27,14 +26,6 @@ pub(super) struct Request {
     nonce: Option<String>,
     platform: Platform,
     always_ask: bool,
-}
-
-/// The way back to the client.
-#[derive(Clone, Debug)]
-pub(super) struct Back {
-    pub(super) redirect: String,
-    in_fragment: bool,
-    state: Option<String>,
 }
 
 /// Why a request ends.
@@ -64,40 +55,6 @@ pub(super) enum Answer {
     Declined,
 }
 
-impl Back {
-    /// The address with which the client learns `pairs`.
-    pub(super) fn with(&self, pairs: &[(&str, &str)]) -> String {
-        let mut text = url::form_urlencoded::Serializer::new(String::new());
-        text.extend_pairs(pairs);
-        if let Some(state) = &self.state {
-            text.append_pair("state", state);
-        }
-        let text = text.finish();
-        let redirect = &self.redirect;
-        match (self.in_fragment, redirect.contains('?')) {
-            (true, _) => format!("{redirect}#{text}"),
-            (false, false) => format!("{redirect}?{text}"),
-            (false, true) => format!("{redirect}&{text}"),
-        }
-    }
-
-    /// The address with which the client learns of a refusal.
-    pub(super) fn refusal(&self, refused: &Refused) -> String {
-        self.with(&[("error", refused.error), ("error_description", &refused.description())])
-    }
-
-    /// Whom the pages may send their forms to, as a Content Security Policy says it.
-    pub(super) fn source(&self) -> Option<String> {
-        let url = Url::parse(&self.redirect).ok()?;
-        let origin = url.origin();
-        Some(if origin.is_tuple() {
-            origin.ascii_serialization()
-        } else {
-            format!("{}:", url.scheme())
-        })
-    }
-}
-
 /// Checks a request. A client or redirect URI that is not known is never sent anywhere.
 pub(super) fn parse(directory: &Directory, fields: &Fields) -> Result<Request, End> {
     let field = |name: &str| fields.get(name).map(String::as_str).unwrap_or_default();
@@ -105,9 +62,10 @@ pub(super) fn parse(directory: &Directory, fields: &Fields) -> Result<Request, E
     let client = client.ok_or_else(|| End::Shown(refused::application(field("client_id"))))?;
     let platform = platform(client, field("redirect_uri"))
         .ok_or_else(|| End::Shown(refused::redirect(field("redirect_uri"), field("client_id"))))?;
-    let in_fragment = field("response_mode") == "fragment";
+    let mode = Mode::parse(field("response_mode"));
     let redirect = field("redirect_uri").to_owned();
-    let back = Back { redirect, in_fragment, state: fields.get("state").cloned() };
+    let state = fields.get("state").cloned();
+    let back = Back::new(redirect, mode.unwrap_or(Mode::Query), state);
     let told = |refused| End::Told(back.clone(), refused);
 
     let principal = directory.service_principal(field("client_id"));
@@ -117,7 +75,7 @@ pub(super) fn parse(directory: &Directory, fields: &Fields) -> Result<Request, E
     if field("response_type") != "code" {
         return Err(told(refused::response_type(field("response_type"))));
     }
-    if !matches!(field("response_mode"), "" | "query" | "fragment") {
+    if mode.is_none() {
         return Err(told(refused::response_mode(field("response_mode"))));
     }
     if field("code_challenge_method") != "S256" || !is_challenge(field("code_challenge")) {
@@ -291,5 +249,24 @@ impl Wanted {
             directory.grant_consent(now, self.client.app_id, resource, Some(user.id), &values);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_port_of_localhost_does_not_count() {
+        for (uri, bare) in [
+            ("http://localhost", Some("")),
+            ("http://localhost:8400", Some("")),
+            ("http://localhost:1/a", Some("/a")),
+            ("http://localhost:1@evil.test/", None),
+            ("http://localhost.evil.test/", None),
+            ("https://localhost:1/a", None),
+        ] {
+            assert_eq!(without_local_port(uri).as_deref(), bare, "{uri}");
+        }
     }
 }

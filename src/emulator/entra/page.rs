@@ -1,4 +1,4 @@
-//! The pages that people see, in French and English. No script, nothing from elsewhere.
+//! The pages that people see, in French and English. Nothing comes from elsewhere.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
@@ -19,6 +19,9 @@ padding:.75rem 1rem;text-align:left;cursor:pointer}.wide button{width:100%}\
 button:hover,button:focus-visible{border-color:var(--accent);outline:2px solid var(--accent)}\
 input[type=text]{font:inherit;padding:.5rem;border:1px solid var(--edge);border-radius:.5rem}\
 small{display:block;opacity:.8}code{overflow-wrap:anywhere}";
+
+/// Sends a form on; who allows no script presses its button.
+const SCRIPT: &str = "document.forms[0].submit()";
 
 /// In which language a page speaks.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -55,10 +58,11 @@ impl Page {
     /// Its Content Security Policy. Browsers hold `form-action` against the redirect too that answers
     /// a form, so the client's origin must be in it.
     pub(super) fn policy(&self) -> String {
-        let style = STANDARD.encode(digest(&SHA256, STYLE.as_bytes()));
+        let hash = |text: &str| STANDARD.encode(digest(&SHA256, text.as_bytes()));
+        let (style, script) = (hash(STYLE), hash(SCRIPT));
         let action = self.form_action.as_deref().unwrap_or_default();
         format!(
-            "default-src 'none'; style-src 'sha256-{style}'; form-action 'self' {action}; base-uri \
+            "default-src 'none'; style-src 'sha256-{style}'; script-src 'sha256-{script}'; form-action 'self' {action}; base-uri \
              'none'; frame-ancestors 'none'"
         )
     }
@@ -159,6 +163,21 @@ impl Frame<'_> {
                 escape(&user.mail),
                 escape(self.client),
                 self.form(&["user", "consent"]),
+            ),
+        )
+    }
+
+    /// Sends the browser back to the client with a form.
+    pub(super) fn send(&self, redirect: &str) -> Page {
+        let title = self.language.pick("You are being sent back", "Retour à l’application");
+        let fields: String = self.hidden.iter().map(hidden).collect();
+        let on = self.language.pick("Continue", "Continuer");
+        let action = escape(redirect);
+        self.page(
+            title,
+            &format!(
+                "<form method=\"post\" action=\"{action}\">{fields}<button>{on}</button></form>\
+                 <script>{SCRIPT}</script>"
             ),
         )
     }

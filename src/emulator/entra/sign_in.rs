@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::Entra;
 use super::authorize::{self, Answer, End, Fields, Next, Wanted, check_known, find_user};
+use super::back::{Back, Way};
 use super::device::LIFE;
 use super::page::{Frame, Language, Page, escape};
 use super::refused::{self, Refused};
@@ -26,7 +27,7 @@ pub(super) enum Shown {
 impl Entra {
     /// Answers one request to `/authorize`. A user is picked, and consent given, only by a form.
     pub(super) fn authorize(&self, language: Language, fields: &Fields, posted: bool) -> Shown {
-        let outcome = self.directory.with(|directory| {
+        let act = |directory: &mut Directory| {
             let request = authorize::parse(directory, fields)?;
             let frame = Frame {
                 language,
@@ -47,20 +48,22 @@ impl Entra {
                 Next::AskAdministrator => Err(frame.ask_administrator(&user)),
                 Next::Give(code) => Ok((request.back, code)),
             })
-        });
+        };
+        // Only a form can change what was consented to.
+        let outcome = if posted { self.directory.with(act) } else { self.directory.look(act) };
         let (back, code) = match outcome {
             Ok(Ok(given)) => given,
             Ok(Err(page)) => return Shown::Page(200, page),
-            Err(End::Told(back, refused)) => return Shown::Redirect(back.refusal(&refused)),
+            Err(End::Told(back, refused)) => return send(language, &back, back.refusal(&refused)),
             Err(End::Shown(refused)) => return refusal(language, &refused),
         };
         let secret = match draw() {
             Ok(secret) => secret,
-            Err(refused) => return Shown::Redirect(back.refusal(&refused)),
+            Err(refused) => return send(language, &back, back.refusal(&refused)),
         };
         let now = (self.clock)();
         self.ledger.with(|ledger| ledger.give_code(now, &secret, code));
-        Shown::Redirect(back.with(&[("code", &secret)]))
+        send(language, &back, back.with(&[("code", &secret)]))
     }
 
     /// Answers one request to `/devicecode`. With a `login_hint`, which real Entra does not take here,
@@ -163,6 +166,17 @@ impl Entra {
         let frame = Frame { hidden: &nothing, client: device, back: None, ..*frame };
         let users = self.directory.look(|directory| directory.users().to_vec());
         Shown::Page(200, frame.pick_user(&users, &input))
+    }
+}
+
+/// Sends the browser back to the client.
+fn send(language: Language, back: &Back, way: Way) -> Shown {
+    match way {
+        Way::Redirect(to) => Shown::Redirect(to),
+        Way::Form(fields) => {
+            let frame = Frame { language, hidden: &fields, back: back.source(), client: "" };
+            Shown::Page(200, frame.send(&back.redirect))
+        }
     }
 }
 

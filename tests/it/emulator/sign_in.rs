@@ -178,7 +178,7 @@ async fn the_client_is_told_what_is_wrong() {
     let two = format!("{} https://graph.microsoft.com/User.Read", tenant.scope());
     for (name, value, error, number) in [
         ("response_type", "token", "unsupported_response_type", 70_005),
-        ("response_mode", "form_post", "invalid_request", 70_007),
+        ("response_mode", "web_message", "invalid_request", 70_007),
         ("code_challenge", "", "invalid_request", 50_147),
         ("code_challenge", VERIFIER.split_at(40).0, "invalid_request", 50_147),
         ("code_challenge_method", "plain", "invalid_request", 50_147),
@@ -206,6 +206,13 @@ async fn the_client_is_told_what_is_wrong() {
     let sent = tenant.pick(&in_fragment, "marie@example.com").await;
     let location = sent.headers()["location"].to_str().unwrap();
     assert!(location.starts_with(&format!("{BACK}#code=")), "{location}");
+    let posted = tenant.question(&[("response_mode", "form_post"), ("state", "\"s")]);
+    let html = tenant.pick(&posted, "marie@example.com").await.text().await.unwrap();
+    assert!(
+        html.contains(&format!("action=\"{BACK}\"")) && html.contains("name=\"code\""),
+        "{html}"
+    );
+    assert!(html.contains("name=\"state\" value=\"&quot;s\""), "{html}");
     local.stop().await;
 }
 
