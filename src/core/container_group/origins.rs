@@ -28,10 +28,21 @@ impl Follower {
         origins.iter().filter(|origin| self.addresses || !is_address(origin)).cloned().collect()
     }
 
-    /// Whether it has all that it is to have and nothing else.
-    pub(super) fn is_current(&self, origins: &BTreeSet<String>) -> bool {
-        self.origins == self.wanted(origins)
+    /// Whether it has all that it is to have, and nothing else that Azure ever gave: a name of the
+    /// user's own stays for its grace.
+    pub(super) fn is_current(&self, origins: &BTreeSet<String>, group: &Group) -> bool {
+        let wanted = self.wanted(origins);
+        let mut more = self.origins.difference(&wanted);
+        wanted.is_subset(&self.origins) && !more.any(|origin| is_azures(origin, group))
     }
+}
+
+/// Whether an origin is an address, or a name in the domain in which the group has its own.
+fn is_azures(origin: &str, group: &Group) -> bool {
+    // `LABEL[.HASH].REGION.azurecontainer.io`: the last three labels are the region's.
+    let labels = group.fqdn.iter().flat_map(|fqdn| fqdn.rsplitn(4, '.').take(3));
+    let region: Vec<_> = labels.collect::<Vec<_>>().into_iter().rev().collect();
+    is_address(origin) || (region.len() == 3 && origin.ends_with(&format!(".{}", region.join("."))))
 }
 
 fn is_address(origin: &str) -> bool {

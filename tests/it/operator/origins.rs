@@ -111,6 +111,18 @@ async fn containers_are_told_what_the_registration_has() {
     assert_eq!(told(&bench).len(), 3);
     bench.assert_condition("AppRegistrationReady", "True InSync");
     bench.wrote(&["TellOrigins", "TellOrigins"]);
+    // A name of the user's own stays for its grace; an address that is not the group's does not.
+    let mut origins = bench.status()["origins"].as_array().unwrap().clone();
+    for (more, expected) in [
+        ("https://old-host.example.org", "True InSync"),
+        ("https://20.9.9.9", "False OriginsBehind"),
+    ] {
+        origins.push(json!(more));
+        publishes(&bench, &json!(origins));
+        bench.wake();
+        bench.settle().await;
+        bench.assert_condition("AppRegistrationReady", expected);
+    }
 }
 
 #[tokio::test(start_paused = true)]

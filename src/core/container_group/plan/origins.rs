@@ -22,9 +22,10 @@ pub(super) fn gather(pass: &mut Pass<'_>) -> Option<Verdict> {
 
 pub(super) fn follow(pass: &mut Pass<'_>) -> Option<Verdict> {
     let kind = ConditionType::AppRegistrationReady;
-    let followers = &pass.observed.followers;
-    let behind = |origins| followers.iter().filter(move |f| !f.is_current(origins));
-    let names: Vec<_> = behind(&pass.memory.origins).map(|f| f.name.as_str()).collect();
+    let group = pass.group()?;
+    let (followers, origins) = (&pass.observed.followers, &pass.memory.origins);
+    let behind = followers.iter().filter(|follower| !follower.is_current(origins, group));
+    let names: Vec<_> = behind.map(|follower| follower.name.as_str()).collect();
     match (followers.is_empty(), names.is_empty()) {
         (true, _) => {}
         (_, true) => pass.assert(kind, true, Reason::InSync, "redirect URIs are as published"),
