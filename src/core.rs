@@ -18,6 +18,7 @@ pub mod fields;
 pub mod issuer;
 pub mod names;
 pub mod outcome;
+pub mod references;
 pub mod requests;
 pub mod secret;
 pub mod sidecar;

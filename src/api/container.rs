@@ -103,7 +103,7 @@ pub struct AppRegistrationField {
     pub field: PublishedField,
 }
 
-/// What an `AppRegistration` publishes. None of these waits for a container group.
+/// What an `AppRegistration` publishes. All but `origins` wait for no container group.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum PublishedField {
@@ -117,6 +117,9 @@ pub enum PublishedField {
     Scope,
     /// Who issues the tokens: `https://login.microsoftonline.com/{tenantId}` in the public cloud.
     Authority,
+    /// Origins of the container group that it follows, as far as they are redirect URIs, parted by
+    /// commas: for other groups, whose containers a change of them restarts.
+    Origins,
 }
 
 impl PublishedField {
@@ -128,6 +131,7 @@ impl PublishedField {
             Self::SwaggerAppId => "swaggerAppId",
             Self::Scope => "scope",
             Self::Authority => "authority",
+            Self::Origins => "origins",
         }
     }
 }

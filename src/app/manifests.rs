@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::{App, Error, Result, wire};
 use crate::api::Object;
-use crate::core::Cost;
 use crate::core::fields::Change;
+use crate::core::{Cost, references};
 use crate::ports::{Entry, ObjectKey};
 use crate::reconcile::container_group::Preview;
 
@@ -37,6 +37,16 @@ impl Manifest {
     /// Names the object.
     pub fn key(&self) -> ObjectKey {
         Self::key_of(&self.object)
+    }
+
+    /// Its spec, as JSON.
+    fn spec(&self) -> Value {
+        let spec = match &self.object {
+            Object::ContainerGroup(group) => serde_json::to_value(&group.spec),
+            Object::Issuer(issuer) => serde_json::to_value(&issuer.spec),
+            Object::AppRegistration(it) => serde_json::to_value(&it.spec),
+        };
+        spec.unwrap_or_default()
     }
 
     /// Names an object.
@@ -78,6 +88,7 @@ impl App {
     pub fn read(&self, paths: &[PathBuf]) -> Result<Manifests> {
         let mut manifests = wire::read_manifests(paths)?;
         manifests.problems.extend(doubles(&manifests.objects));
+        manifests.problems.extend(cycles(&manifests.objects));
         if manifests.objects.is_empty() && manifests.problems.is_empty() {
             let none = |path: &PathBuf| format!("{}: no manifest found", path.display());
             manifests.problems.extend(paths.iter().map(none));
@@ -134,6 +145,22 @@ pub struct Rendered {
     pub document: Value,
     /// TLS is wanted, but no certificate is stored yet.
     pub lacks_sidecar: bool,
+}
+
+/// Fields that wait for themselves are refused, with the way round.
+fn cycles(manifests: &[Manifest]) -> Vec<String> {
+    let mut edges = references::Edges::new();
+    for manifest in manifests {
+        let (key, spec) = (manifest.key(), manifest.spec());
+        references::add(&mut edges, &key.kind, &key.name, &spec);
+    }
+    let groups = manifests.iter().filter(|m| matches!(m.object, Object::ContainerGroup(_)));
+    let told = groups.filter_map(|group| {
+        let origins = references::origins_of_group(&group.key().name);
+        let way = references::cycle(&edges, &origins)?;
+        Some(format!("{}: waits for itself: {}", group.place, way.join(" waits for ")))
+    });
+    told.collect()
 }
 
 /// Two documents with one name are refused, naming both places.

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::super::issuer::{constraints, provided_pair};
-use crate::api::container_group::{self as api, ContainerGroupSpec, KeyAlgorithm, RefreshVolume};
+use crate::api::container_group::{self as api, KeyAlgorithm, RefreshVolume};
 use crate::api::{ContainerGroup, Issuer};
 use crate::core::certificate::{self, LeafFacts, Names, Pair, check_provided};
 use crate::core::container_group::{Desired, Hidden, IssuerView, TlsDesired, attach, digest};
 use crate::core::sidecar::{ORIGINS_VOLUME, Sidecar};
-use crate::core::{Fault, Invalid, Secret, names};
+use crate::core::{Fault, Invalid, Secret, names, references};
 use crate::ports::{Entry, ObjectKey};
 use crate::reconcile::{Ctx, Resolved};
 
@@ -49,7 +49,7 @@ pub(super) async fn resolve(
 
 async fn gather(object: &ContainerGroup, entry: &Entry, ctx: &Ctx) -> Result<Desired, Stop> {
     let spec = &object.spec;
-    let user = user_part(spec, ctx).await?;
+    let user = user_part(object, ctx).await?;
     let tls = match &spec.tls {
         Some(tls) => Some(tls_desired(tls, &spec.containers, ctx).await?),
         None => None,
@@ -81,8 +81,8 @@ async fn gather(object: &ContainerGroup, entry: &Entry, ctx: &Ctx) -> Result<Des
 }
 
 /// ACI's part of the spec, its secrets put in.
-async fn user_part(spec: &ContainerGroupSpec, ctx: &Ctx) -> Result<Value, Stop> {
-    let mut tree = serde_json::to_value(spec)
+async fn user_part(object: &ContainerGroup, ctx: &Ctx) -> Result<Value, Stop> {
+    let mut tree = serde_json::to_value(&object.spec)
         .map_err(|problem| Invalid::new("spec", format!("cannot be written: {problem}")))?;
     if let Some(map) = tree.as_object_mut() {
         let known = api::fields();
@@ -97,7 +97,7 @@ async fn user_part(spec: &ContainerGroupSpec, ctx: &Ctx) -> Result<Value, Stop> 
         }
     }
     put_secrets(&mut tree, &secrets).map_err(Stop::Missing)?;
-    put_published(&mut tree, spec, ctx).await?;
+    put_published(&mut tree, object, ctx).await?;
     Ok(tree)
 }
 
@@ -149,13 +149,17 @@ fn put_secrets(
 
 /// Puts what other objects publish in place of `valueFrom`. An edge runs to a field, not to an object:
 /// a registration that waits for this group's addresses has published its identifiers long before.
-async fn put_published(tree: &mut Value, spec: &ContainerGroupSpec, ctx: &Ctx) -> Result<(), Stop> {
-    for (i, container) in spec.containers.iter().enumerate() {
+async fn put_published(tree: &mut Value, object: &ContainerGroup, ctx: &Ctx) -> Result<(), Stop> {
+    for (i, container) in object.spec.containers.iter().enumerate() {
         for (j, variable) in container.environment_variables.iter().enumerate() {
             let Some(source) = &variable.value_from else { continue };
             let api::AppRegistrationField { name, field } = &source.app_registration;
+            let at = || format!("spec.containers[{i}].environmentVariables[{j}].valueFrom");
+            if *field == api::PublishedField::Origins {
+                refuse_cycle(object, &at(), ctx).await?;
+            }
             let status = ctx.ledger.status(&ObjectKey::new("AppRegistration", name)).await?;
-            let value = status.as_ref().and_then(|status| status[field.name()].as_str());
+            let value = status.as_ref().and_then(|status| text(&status[field.name()]));
             let value = value.ok_or_else(|| {
                 Stop::Missing(format!("app registration `{name}` has no `{}` yet", field.name()))
             })?;
@@ -164,6 +168,31 @@ async fn put_published(tree: &mut Value, spec: &ContainerGroupSpec, ctx: &Ctx) -
         }
     }
     Ok(())
+}
+
+/// A published text; lists are parted by commas.
+fn text(value: &Value) -> Option<String> {
+    let Value::Array(list) = value else { return value.as_str().map(str::to_owned) };
+    let texts: Vec<_> = list.iter().filter_map(Value::as_str).collect();
+    (!texts.is_empty()).then(|| texts.join(","))
+}
+
+/// Nothing comes of a field that waits for itself.
+async fn refuse_cycle(object: &ContainerGroup, at: &str, ctx: &Ctx) -> Result<(), Stop> {
+    let mut edges = references::Edges::new();
+    for kind in ["ContainerGroup", "AppRegistration"] {
+        for entry in ctx.ledger.entries_of(kind).await? {
+            references::add(&mut edges, kind, &entry.key.name, &entry.manifest["spec"]);
+        }
+    }
+    let name = object.metadata.name.as_deref().unwrap_or_default();
+    match references::cycle(&edges, &references::origins_of_group(name)) {
+        Some(way) => {
+            let problem = format!("waits for itself: {}", way.join(" waits for "));
+            Err(Invalid::new(at, problem).into())
+        }
+        None => Ok(()),
+    }
 }
 
 async fn tls_desired(

@@ -202,3 +202,25 @@ async fn a_published_field_is_waited_for_and_put_in() {
     assert_eq!(found.unwrap()["value"], "the-app");
     assert_eq!(bench.count("Put"), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_field_that_waits_for_itself_is_refused_with_the_way_round() {
+    let mut bench = made().await;
+    publishes(&bench, &bench.status()["origins"]);
+    let variable = json!({
+        "name": "APP_ORIGINS",
+        "valueFrom": {"appRegistration": {"name": "mon-api", "field": "origins"}},
+    });
+    bench.edit(|spec| {
+        let variables = &mut spec.containers[0].environment_variables;
+        variables.push(serde_json::from_value(variable).unwrap());
+    });
+    bench.live_on(Duration::from_mins(5)).await;
+    bench.assert_condition("Stalled", "True Invalid");
+    let message = bench.message("Ready");
+    let way = "ContainerGroup/app-with-ssl.origins waits for AppRegistration/mon-api.origins \
+               waits for ContainerGroup/app-with-ssl.origins";
+    assert!(message.contains(way), "{message}");
+    assert!(message.contains("containers[0].environmentVariables[2]"), "{message}");
+    bench.wrote(&[]);
+}
