@@ -1,6 +1,6 @@
 //! Microsoft Graph, as far as applications need it: <https://learn.microsoft.com/graph/api/overview>.
 //!
-//! [`Graph`] implements the port [`Directory`](crate::ports::Directory) over a [`Transport`], which
+//! [`Graph`] implements the port [`Directory`] over a [`Transport`], which
 //! carries one request to Graph and its answer back. It decides nothing, repeats nothing and waits for
 //! nothing.
 
