@@ -34,6 +34,9 @@ pub struct ContainerGroupStatus {
     /// Public origins under which the leaf is served: redirect URIs and CORS origins follow them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub origins: Vec<String>,
+    /// Counts changes of that list, so that who follows it can say which one it has seen.
+    #[serde(default)]
+    pub origins_revision: u64,
     /// The stored leaf.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub certificate: Option<CertificateStatus>,
@@ -163,6 +166,13 @@ pub struct AppRegistrationStatus {
     /// Origins of the container group that are redirect URIs now of either application, sorted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub origins: Vec<String>,
+    /// Those, and the ones that are about to be registered: the group gives no address away that is
+    /// in this list.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<String>,
+    /// Which revision of the group's origins this follows from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seen_origins_revision: Option<u64>,
     /// Redirect URIs of the API's application.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub redirect_uris: Vec<String>,

@@ -11,7 +11,7 @@ mod body;
 mod changes;
 mod desired;
 mod memory;
-mod origins;
+pub mod origins;
 mod plan;
 mod rotation;
 

@@ -205,7 +205,7 @@ async fn recall(memory: &mut Memory, entry: &Entry, ctx: &Ctx) -> Result<(), Fau
     let ours = |uris: Vec<String>| uris.into_iter().filter(|uri| !is_foreign(uri, &status.foreign));
     memory.api.placed = ours(status.redirect_uris.clone()).collect();
     memory.swagger.placed = ours(status.swagger_redirect_uris.clone()).collect();
-    memory.place(status.origins.iter().cloned());
+    memory.place(status.origins.iter().chain(&status.held).cloned());
     Ok(())
 }
 
@@ -235,6 +235,8 @@ fn status(object: &AppRegistration, observed: &Observed, facts: &Facts) -> AppRe
         object_id: api.as_ref().map(|api| api.object_id.clone()),
         swagger_object_id: swagger.as_ref().map(|swagger| swagger.object_id.clone()),
         origins: facts.origins.iter().cloned().collect(),
+        held: facts.held.iter().cloned().collect(),
+        seen_origins_revision: facts.seen,
         redirect_uris: uris(api),
         swagger_redirect_uris: uris(swagger),
         foreign: facts.foreign.clone(),

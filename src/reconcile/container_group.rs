@@ -14,7 +14,7 @@ use crate::api::ContainerGroup;
 use crate::core::certificate::{self, LeafFacts, Pair};
 use crate::core::container_group::{
     Decision, Desired, Effect, Follower, Group, GroupId, Memory, Observed, Pending, Served, Step,
-    StoredLeaf, plan, settle, sidecar_start,
+    StoredLeaf, origins, plan, settle, sidecar_start,
 };
 use crate::core::{Fault, Goal, Invalid, Plan, sidecar};
 use crate::ports::{Entry, ObjectKey, Phase, Requests};
@@ -88,7 +88,8 @@ impl Kind for ContainerGroup {
         let served = served(endpoint.as_ref(), ctx).await;
         ctx.sightings.see(&entry.key, &id, group.as_ref(), endpoint, &served);
         let (owner, made) = (owner(entry, ctx), entry.phase == Phase::Made);
-        let followers = followers(&entry.key.name, ctx).await?;
+        let known = origins::known(&memory.origins, group.as_ref());
+        let followers = followers(&entry.key.name, &known, ctx).await?;
         Ok(Ok(Observed {
             group,
             resource_group,
@@ -108,8 +109,8 @@ impl Kind for ContainerGroup {
         now: DateTime<Utc>,
     ) -> (Plan<Step, Memory>, Facts) {
         let Decision { plan, pending } = plan(goal, observed, now);
-        let origins = plan.memory.origins.clone();
-        (plan, Facts { pending, origins })
+        let facts = Facts::of(&plan.memory, pending);
+        (plan, facts)
     }
 
     fn step_name(step: &Step) -> &'static str {
@@ -162,6 +163,19 @@ impl Kind for ContainerGroup {
         settle(memory, step, start, result, now)
     }
 
+    /// An address that is lost leaves the published origins, whatever else cannot be done.
+    fn undecided(&self, observed: &Observed) -> Option<(Memory, Facts)> {
+        let mut memory = observed.memory.clone();
+        let hosts = self.spec.tls.as_ref().map(|tls| tls.hosts.as_slice()).unwrap_or_default();
+        let origins = origins::remaining(&memory.origins, hosts, observed.group.as_ref());
+        if origins != memory.origins {
+            memory.origins = origins;
+            memory.origins_revision += 1;
+        }
+        let facts = Facts::of(&memory, None);
+        Some((memory, facts))
+    }
+
     fn status(&self, entry: &Entry, observed: &Observed, facts: &Facts) -> Value {
         status::status(self, entry, observed, facts)
     }
@@ -178,19 +192,38 @@ pub struct Facts {
     pub pending: Option<Pending>,
     /// Its public origins.
     pub origins: BTreeSet<String>,
+    /// Counts changes of them.
+    pub origins_revision: u64,
 }
 
-/// The app registrations whose redirect URIs follow the group.
-async fn followers(group: &str, ctx: &Ctx) -> Result<Vec<Follower>, Fault> {
+impl Facts {
+    fn of(memory: &Memory, pending: Option<Pending>) -> Self {
+        let (origins, origins_revision) = (memory.origins.clone(), memory.origins_revision);
+        Self { pending, origins, origins_revision }
+    }
+}
+
+/// The app registrations whose redirect URIs follow the group, and those that did and still have some of
+/// its `origins`.
+async fn followers(
+    group: &str,
+    origins: &BTreeSet<String>,
+    ctx: &Ctx,
+) -> Result<Vec<Follower>, Fault> {
     let mut followers = Vec::new();
     for entry in ctx.ledger.entries_of(APP_REGISTRATION).await? {
         let spec = &entry.manifest["spec"];
-        if spec["containerGroupRef"]["name"] != group {
+        let named = spec["containerGroupRef"]["name"] == group;
+        let status = ctx.ledger.status(&entry.key).await?.unwrap_or_default();
+        let held = BTreeSet::deserialize(&status["held"]).unwrap_or_default();
+        if !named && held.is_disjoint(origins) {
             continue;
         }
-        let status = ctx.ledger.status(&entry.key).await?.unwrap_or_default();
         followers.push(Follower {
             origins: BTreeSet::deserialize(&status["origins"]).unwrap_or_default(),
+            held,
+            seen: status["seenOriginsRevision"].as_u64(),
+            named,
             addresses: spec["ipRedirectUris"] == true,
             name: entry.key.name,
         });

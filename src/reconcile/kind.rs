@@ -72,6 +72,12 @@ pub trait Kind:
         now: DateTime<Utc>,
     ) -> (Plan<Self::Step, Self::Memory>, Self::Facts);
 
+    /// What is remembered and said of what was seen where nothing can be decided: the manifest cannot be
+    /// used, or what it names is missing. Pure.
+    fn undecided(&self, _: &Self::Observed) -> Option<(Self::Memory, Self::Facts)> {
+        None
+    }
+
     /// Name of a step, for logs.
     fn step_name(step: &Self::Step) -> &'static str;
 

@@ -45,6 +45,8 @@ struct Seen<K: Kind> {
     wake: Wake,
     /// What was observed and decided; absent where the pass did not come that far.
     facts: Option<(K::Observed, K::Facts)>,
+    /// Why it came no further.
+    failed: Option<Fault>,
 }
 
 /// Looks at one object, decides, does at most one thing, and says so.
@@ -68,18 +70,21 @@ async fn look<K: Kind>(object: &K, key: ObjectKey, ctx: &Ctx) -> Result<Outcome,
     let requests = ctx.requests.requests(&key).await?;
     let suspended = requests.suspended;
     let mut kept = before.clone();
-    let mut seen = match decide(object, &mut entry, &mut kept, requests, ctx, now).await {
-        Ok(seen) => {
-            kept.failures = 0;
-            seen
-        }
-        Err(fault) => {
-            let (health, reason, wait) = outcome::after(&fault, kept.failures);
+    let decided = decide(object, &mut entry, &mut kept, requests, ctx, now).await;
+    let mut seen = decided.unwrap_or_else(|fault| {
+        let nothing = say(Health::Reconciling, Reason::Pending, String::new(), Wake::OnChange);
+        Seen { failed: Some(fault), ..nothing }
+    });
+    match &seen.failed {
+        None => kept.failures = 0,
+        Some(fault) => {
+            let (health, reason, wait) = outcome::after(fault, kept.failures);
             kept.failures += 1;
             warn!(%fault, failures = kept.failures, "pass failed");
-            say(health, reason, fault.to_string(), Wake::After(wait))
+            (seen.summary.health, seen.summary.reason) = (health, reason);
+            (seen.summary.message, seen.wake) = (fault.to_string(), Wake::After(wait));
         }
-    };
+    }
     let reason = if suspended { Reason::Suspended } else { Reason::InSync };
     let said = Assertion::new(ConditionType::Suspended, suspended, reason, "");
     seen.summary.conditions.push(said);
@@ -101,7 +106,26 @@ async fn look<K: Kind>(object: &K, key: ObjectKey, ctx: &Ctx) -> Result<Outcome,
 
 fn say<K: Kind>(health: Health, reason: Reason, message: String, wake: Wake) -> Seen<K> {
     let summary = Summary { health, reason, message, conditions: Vec::new() };
-    Seen { summary, wake, facts: None }
+    Seen { summary, wake, facts: None, failed: None }
+}
+
+/// Where nothing can be decided, what is there is still looked at: others follow what is published.
+async fn look_on<K: Kind>(
+    object: &K,
+    entry: &Entry,
+    kept: &mut Kept<K::Memory>,
+    requests: Requests,
+    mut seen: Seen<K>,
+    ctx: &Ctx,
+) -> Seen<K> {
+    let looked = object.observe(entry, kept.memory.clone(), requests, ctx).await;
+    if let Ok(Ok(observed)) = looked
+        && let Some((memory, facts)) = object.undecided(&observed)
+    {
+        kept.memory = memory;
+        seen.facts = Some((observed, facts));
+    }
+    seen
 }
 
 fn invalid<K: Kind>(invalid: &Invalid) -> Seen<K> {
@@ -125,9 +149,13 @@ async fn decide<K: Kind>(
             Ok(Resolved::Ready(desired)) => Some(desired),
             Ok(Resolved::Missing(what)) => {
                 let (health, wake) = (Health::Reconciling, Wake::After(REFERENCE_WAIT));
-                return Ok(say(health, Reason::ReferenceMissing, what, wake));
+                let said = say(health, Reason::ReferenceMissing, what, wake);
+                return Ok(look_on(object, entry, kept, requests, said, ctx).await);
             }
-            Err(problem) => return Ok(invalid(&problem)),
+            Err(problem) => {
+                let said = invalid(&problem);
+                return Ok(look_on(object, entry, kept, requests, said, ctx).await);
+            }
         }
     };
     let observed = match object.observe(entry, kept.memory.clone(), requests, ctx).await? {
@@ -150,14 +178,14 @@ async fn decide<K: Kind>(
         message: plan.message,
         conditions: plan.conditions,
     };
-    let mut seen = Seen { summary, wake: plan.wake, facts: None };
+    let mut seen = Seen { summary, wake: plan.wake, facts: None, failed: None };
     if let Some(step) = &plan.step {
         // A costly write is remembered before it happens: a crash in between costs a wait, no second.
         remember::<K>(&entry.key, kept, ctx).await?;
         info!(step = K::step_name(step), reason = %seen.summary.reason, message = %seen.summary.message, "performing");
         let result = object.perform(entry, step, ctx).await;
         kept.memory = K::settle(kept.memory.clone(), step, &observed, &result, ctx.clock.now());
-        result?;
+        seen.failed = result.err();
     }
     seen.facts = Some((observed, facts));
     Ok(seen)

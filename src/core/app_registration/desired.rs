@@ -77,6 +77,8 @@ pub struct GroupView {
     pub exists: bool,
     /// Origins under which it serves its current leaf.
     pub origins: BTreeSet<String>,
+    /// Counts changes of that list.
+    pub revision: u64,
     /// Names that the user owns.
     pub hosts: BTreeSet<String>,
 }

@@ -28,6 +28,11 @@ pub struct Facts {
     /// registered counts before Graph shows it, one that a write of ours has just removed counts until
     /// Graph shows it gone.
     pub origins: BTreeSet<String>,
+    /// Origins that a write of this pass may register besides: who gives an address away must see it
+    /// in neither.
+    pub held: BTreeSet<String>,
+    /// Which revision of the group's origins this pass has seen.
+    pub seen: Option<u64>,
     /// What somebody else added.
     pub foreign: Vec<String>,
 }
@@ -84,7 +89,7 @@ pub fn plan(
     match goal {
         Goal::Absent => (
             application::remove(observed, now),
-            Facts { origins: still(observed), foreign: Vec::new() },
+            Facts { origins: still(observed), held: still(observed), ..Facts::default() },
         ),
         Goal::Present(desired) => {
             let mut pass = Pass::new(desired, observed, now);
@@ -227,9 +232,11 @@ impl<'a> Pass<'a> {
         if let Some(step) = &step {
             self.memory.note(step, self.now);
         }
-        let Self { memory, conditions, made, .. } = self;
+        let (memory, conditions, made) = (self.memory, self.conditions, self.made);
         let plan = Plan { step, health, reason, message, conditions, memory, made, wake };
-        (plan, Facts { origins: may_be, foreign })
+        let held = may_be.union(&self.origins).cloned().collect();
+        let seen = self.desired.group.as_ref().map(|group| group.revision);
+        (plan, Facts { origins: may_be, held, seen, foreign })
     }
 
     fn foreign(&self) -> Vec<String> {
@@ -242,10 +249,15 @@ impl<'a> Pass<'a> {
         Which::ALL.into_iter().filter_map(of).flatten().collect()
     }
 
-    /// Origins of the group that are redirect URIs of either application, or may be.
+    /// Origins of the group that are redirect URIs of either application, or may be. One that Graph
+    /// does not show has those that we gave it, unless we deleted it: one 404 is not absence.
     fn registered(&self) -> BTreeSet<String> {
-        let views = [&self.api, &self.swagger].into_iter().flatten();
-        let uris: BTreeSet<String> = views.flat_map(View::redirect_uris).collect();
+        let of = |which: Which| match (self.view(which), self.memory.of(which)) {
+            (Some(view), _) => view.redirect_uris(),
+            (None, memory) if memory.deleted.is_none() => memory.placed.clone(),
+            (None, _) => BTreeSet::new(),
+        };
+        let uris: BTreeSet<String> = Which::ALL.into_iter().flat_map(of).collect();
         let known = self.memory.origins.keys();
         known.filter(|origin| is_registered(origin, &uris)).cloned().collect()
     }
@@ -300,9 +312,16 @@ impl<'a> Pass<'a> {
 
 /// Origins that are redirect URIs until the applications are gone.
 fn still(observed: &Observed) -> BTreeSet<String> {
-    let seen = [&observed.api, &observed.swagger].into_iter();
-    let there = seen.filter_map(|seen| seen.application.as_ref());
-    let uris: BTreeSet<String> = there.flat_map(|found| found.properties.redirect_uris()).collect();
+    let of = |(which, seen): (Which, &Seen)| match (&seen.application, observed.memory.of(which)) {
+        (Some(found), memory) => {
+            let now = believed(&found.properties, memory).redirect_uris();
+            found.properties.redirect_uris().union(&now).cloned().collect()
+        }
+        (None, memory) if memory.deleted.is_none() => memory.placed.clone(),
+        (None, _) => BTreeSet::new(),
+    };
+    let seen = [(Which::Api, &observed.api), (Which::Swagger, &observed.swagger)];
+    let uris: BTreeSet<String> = seen.into_iter().flat_map(of).collect();
     let known = observed.memory.origins.keys();
     known.filter(|origin| is_registered(origin, &uris)).cloned().collect()
 }

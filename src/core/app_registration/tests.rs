@@ -33,7 +33,7 @@ fn scope(value: &str) -> ScopeWanted {
 
 fn group(origins: &[&str]) -> GroupView {
     let (name, hosts) = ("app".to_owned(), set(&["mon-dns.com"]));
-    GroupView { name, exists: true, origins: set(origins), hosts }
+    GroupView { name, exists: true, origins: set(origins), revision: 0, hosts }
 }
 
 fn desired() -> Desired {

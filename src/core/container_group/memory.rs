@@ -33,6 +33,8 @@ pub struct Memory {
     pub swap_after: Option<DateTime<Utc>>,
     /// The public origins of the group.
     pub origins: BTreeSet<String>,
+    /// Counts changes of them.
+    pub origins_revision: u64,
     /// What its containers were last told of them.
     pub told: Option<Told>,
     /// The approval that was used up.

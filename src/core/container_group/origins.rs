@@ -18,6 +18,12 @@ pub struct Follower {
     pub name: String,
     /// Origins of the group that it has among its redirect URIs, as it published them.
     pub origins: BTreeSet<String>,
+    /// Those, and the ones that it may be registering right now.
+    pub held: BTreeSet<String>,
+    /// Which revision of the group's list it has seen.
+    pub seen: Option<u64>,
+    /// Its manifest names this group. One that did so earlier may still have its origins.
+    pub named: bool,
     /// It takes addresses too, not only names.
     pub addresses: bool,
 }
@@ -59,6 +65,27 @@ fn of_address(address: IpAddr) -> String {
         IpAddr::V4(address) => format!("https://{address}"),
         IpAddr::V6(address) => format!("https://[{address}]"),
     }
+}
+
+/// The origins that somebody may have of the group: those that were published, and those of what ARM
+/// has assigned.
+pub fn known(origins: &BTreeSet<String>, group: Option<&Group>) -> BTreeSet<String> {
+    origins.iter().cloned().chain(assigned(group)).collect()
+}
+
+/// Those of `origins` that are still the group's, where nothing more can be decided: of the user's
+/// `hosts` and of what ARM has assigned.
+pub fn remaining(
+    origins: &BTreeSet<String>,
+    hosts: &[String],
+    group: Option<&Group>,
+) -> BTreeSet<String> {
+    let owned: BTreeSet<_> = hosts
+        .iter()
+        .map(|host| of_name(&host.to_ascii_lowercase()))
+        .chain(assigned(group))
+        .collect();
+    origins.intersection(&owned).cloned().collect()
 }
 
 /// The origins that are the group's own now: the user's hosts, and what ARM has assigned. A wildcard
@@ -111,9 +138,19 @@ pub(super) fn given_away(
     fqdn.into_iter().chain(ip).collect()
 }
 
-/// Those who still have one of `origins`, for people; `None` where nobody has.
-pub(super) fn held_by(origins: &BTreeSet<String>, observed: &Observed) -> Option<String> {
-    let holds = |follower: &&Follower| !follower.origins.is_disjoint(origins);
+/// Who may still send somebody to one of `leaving`, for people; `None` where nobody can. Nobody can once
+/// the list was published without them, and each follower has said, of that list or a later one, that
+/// it has none of them.
+pub(super) fn held_by(leaving: &BTreeSet<String>, observed: &Observed) -> Option<String> {
+    let memory = &observed.memory;
+    if leaving.is_empty() || observed.followers.is_empty() {
+        return None;
+    }
+    let published = !memory.origins.is_disjoint(leaving);
+    let unaware = |follower: &Follower| {
+        follower.named && (published || follower.seen != Some(memory.origins_revision))
+    };
+    let holds = |follower: &&Follower| unaware(follower) || !follower.held.is_disjoint(leaving);
     let names: Vec<_> =
         observed.followers.iter().filter(holds).map(|follower| follower.name.as_str()).collect();
     (!names.is_empty()).then(|| names.join(", "))
@@ -121,7 +158,7 @@ pub(super) fn held_by(origins: &BTreeSet<String>, observed: &Observed) -> Option
 
 /// What the group's containers are told: published origins that those who follow have, where any do.
 pub(super) fn to_tell(origins: &BTreeSet<String>, followers: &[Follower]) -> BTreeSet<String> {
-    if followers.is_empty() {
+    if !followers.iter().any(|follower| follower.named) {
         return origins.clone();
     }
     let had = |origin: &&String| followers.iter().any(|f| f.origins.contains(*origin));

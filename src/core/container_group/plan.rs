@@ -121,6 +121,7 @@ fn remove(observed: &Observed, now: DateTime<Utc>) -> Decision {
     let mut memory = observed.memory.clone();
     let leaving = given_away(&Step::Delete, None, true, observed);
     memory.origins.clear();
+    count_revision(&mut memory, observed);
     let verdict = match &observed.group {
         Some(_) if ours && observed.requests.suspended => {
             Verdict::wait(Health::Stalled, Reason::Suspended, "deletion waits for resume", REST)
@@ -183,6 +184,8 @@ struct Pass<'a> {
     made: bool,
     /// Origins that a step is about to give away.
     leaving: BTreeSet<String>,
+    /// A look that is due before the verdict's own.
+    sooner: Option<Duration>,
 }
 
 impl<'a> Pass<'a> {
@@ -196,7 +199,8 @@ impl<'a> Pass<'a> {
         let owned = desired.tls.as_ref().map(owned).unwrap_or_default();
         memory.origins.retain(|origin| owned.contains(origin));
         let (conditions, made, leaving) = (Vec::new(), observed.made, BTreeSet::new());
-        Self { desired, observed, now, memory, conditions, made, leaving }
+        let sooner = None;
+        Self { desired, observed, now, memory, conditions, made, leaving, sooner }
     }
 
     /// Says how a condition is. What an earlier stage found to hold, a later one does not deny: it
@@ -213,6 +217,11 @@ impl<'a> Pass<'a> {
         if assertion.status == Truth::True || !self.conditions.iter().any(holds) {
             self.conditions.push(assertion);
         }
+    }
+
+    /// Asks for a look after `wait` at the latest.
+    fn sooner(&mut self, wait: Duration) {
+        self.sooner = Some(self.sooner.map_or(wait, |other| other.min(wait)));
     }
 
     /// The group, in the stages after [`Pass::create`].
@@ -336,8 +345,10 @@ impl<'a> Pass<'a> {
             self.assert(kind, true, Reason::EndpointAssigned, message);
         }
         let Verdict { step, health, reason, message, wake, .. } = verdict;
+        let wake = self.sooner.map_or(wake, |sooner| wake.min(Wake::After(sooner)));
         let Self { mut memory, conditions, made, leaving, .. } = self;
         memory.origins.retain(|origin| !leaving.contains(origin));
+        count_revision(&mut memory, self.observed);
         let plan = Plan { step, health, reason, message, conditions, memory, made, wake };
         Decision { plan, pending }
     }
@@ -346,10 +357,11 @@ impl<'a> Pass<'a> {
     fn part(&mut self, verdict: Verdict) -> Gate {
         let Some(step) = &verdict.step else { return Gate::Open(verdict) };
         let label = self.desired.user.0["ipAddress"]["dnsNameLabel"].as_str();
-        let leaving = given_away(step, label, false, self.observed);
-        let Some(waiting) = parting(&leaving, self.observed) else { return Gate::Open(verdict) };
-        self.leaving = leaving;
-        Gate::Held(waiting, None)
+        self.leaving = given_away(step, label, false, self.observed);
+        match parting(&self.leaving, self.observed) {
+            Some(waiting) => Gate::Held(waiting, None),
+            None => Gate::Open(verdict),
+        }
     }
 
     /// What a person has the last word on: `suspend` blocks every step, `spec.updatePolicy` the dear
@@ -387,6 +399,13 @@ impl<'a> Pass<'a> {
                 Gate::Held(held, Some(pending))
             }
         }
+    }
+}
+
+/// The published list of origins is another one now.
+fn count_revision(memory: &mut Memory, observed: &Observed) {
+    if memory.origins != observed.memory.origins {
+        memory.origins_revision = observed.memory.origins_revision + 1;
     }
 }
 

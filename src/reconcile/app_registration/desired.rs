@@ -53,6 +53,7 @@ async fn group_view(name: &str, ctx: &Ctx) -> Result<GroupView, Fault> {
         name: name.to_owned(),
         exists: true,
         origins: texts(&status["origins"]),
+        revision: status["originsRevision"].as_u64().unwrap_or_default(),
         hosts: hosts.into_iter().map(|host| host.to_ascii_lowercase()).collect(),
     })
 }

@@ -30,6 +30,7 @@ pub(super) fn status(
         baked_certificate: group.and_then(|group| baked_certificate(object, entry, group, leaf)),
         containers: group.map(containers).unwrap_or_default(),
         origins: facts.origins.iter().cloned().collect(),
+        origins_revision: facts.origins_revision,
         pending_approval: facts.pending.as_ref().map(|pending| PendingApproval {
             digest: pending.digest.clone(),
             cost: pending.cost,

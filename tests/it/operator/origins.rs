@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use aci_operator::emulator::faults::{Effect, Operation};
 use aci_operator::emulator::model::Accident;
 use aci_operator::ports::{Clock as _, Entry, ObjectKey, Phase};
 use serde_json::{Value, json};
@@ -17,8 +18,15 @@ fn registration() -> ObjectKey {
     ObjectKey::new("AppRegistration", "mon-api")
 }
 
-/// What the registration's last pass left: it has these among its redirect URIs.
+/// What the registration's last pass left: it has these among its redirect URIs, and has seen the group's
+/// present list.
 fn publishes(bench: &Bench, origins: &Value) {
+    let seen = bench.status()["originsRevision"].as_u64().unwrap_or_default();
+    publishes_of(bench, origins, seen);
+}
+
+/// The same of a list of the group's that may be an older one.
+fn publishes_of(bench: &Bench, origins: &Value, seen: u64) {
     let mut kept = bench.home.kept();
     let spec = json!({"containerGroupRef": {"name": GROUP}, "ipRedirectUris": true});
     let entry = Entry {
@@ -35,7 +43,13 @@ fn publishes(bench: &Bench, origins: &Value) {
         pinned: std::collections::BTreeMap::new(),
     };
     kept.entries.insert(registration(), entry);
-    kept.status.insert(registration(), json!({"appId": "the-app", "origins": origins}));
+    let status = json!({
+        "appId": "the-app",
+        "origins": origins,
+        "held": origins,
+        "seenOriginsRevision": seen,
+    });
+    kept.status.insert(registration(), status);
 }
 
 /// The sample with the volume that tells its API the origins, made and at rest.
@@ -223,4 +237,55 @@ async fn a_field_that_waits_for_itself_is_refused_with_the_way_round() {
     assert!(message.contains(way), "{message}");
     assert!(message.contains("containers[0].environmentVariables[2]"), "{message}");
     bench.wrote(&[]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_not_seen_that_an_address_leaves_may_be_registering_it() {
+    let mut bench = made().await;
+    publishes(&bench, &json!([]));
+    bench.delete();
+    bench.live_on(Duration::from_mins(1)).await;
+    let revision = bench.status()["originsRevision"].as_u64().unwrap();
+    publishes_of(&bench, &json!([]), revision - 1);
+    bench.live_on(Duration::from_mins(1)).await;
+    assert_eq!(bench.count("Delete"), 0, "{}", bench.history());
+    publishes_of(&bench, &json!([]), revision);
+    bench.live_on(Duration::from_mins(1)).await;
+    assert_eq!(bench.count("Delete"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_followed_earlier_is_waited_for_too() {
+    let mut bench = made().await;
+    publishes(&bench, &bench.status()["origins"]);
+    let elsewhere = json!({"spec": {"containerGroupRef": {"name": "another"}}});
+    bench.home.kept().entries.get_mut(&registration()).unwrap().manifest = elsewhere;
+    bench.delete();
+    bench.live_on(Duration::from_mins(1)).await;
+    assert_eq!(bench.count("Delete"), 0, "{}", bench.history());
+    publishes(&bench, &json!([]));
+    bench.live_on(Duration::from_mins(1)).await;
+    assert_eq!(bench.count("Delete"), 1);
+}
+
+/// Something keeps the group from being planned, or from being written; its address moves all the same.
+#[tokio::test(start_paused = true)]
+async fn a_lost_address_leaves_whatever_else_cannot_be_done() {
+    for refused in [false, true] {
+        let mut bench = made().await;
+        let old = address(&bench);
+        if refused {
+            bench.edit(|spec| spec.containers[0].image = "registry/protected-api:2".to_owned());
+            bench.world.fault(Effect::Error, Some(Operation::Put), 1000);
+        } else {
+            bench.home.kept().secrets.clear();
+        }
+        bench.live_on(Duration::from_mins(1)).await;
+        let accident = Accident::IpChange { group: GROUP.to_owned() };
+        bench.world.azure(|azure, now| azure.happen(now, &accident)).unwrap();
+        bench.live_on(Duration::from_mins(20)).await;
+        let origins = bench.status()["origins"].clone();
+        assert!(!origins.to_string().contains(&old), "{refused}: {origins} {}", bench.history());
+        assert!(origins.to_string().contains(HOST), "{origins}");
+    }
 }

@@ -6,7 +6,7 @@ use super::super::Step;
 use super::super::origins::{named, to_tell};
 use super::super::rotation::{hot_works, sidecar_start};
 use super::{Pass, Verdict};
-use crate::core::{ConditionType, Cost, Health, Reason};
+use crate::core::{ConditionType, Cost, Reason};
 
 /// Time until containers that could not be told their origins are told again.
 const AGAIN: TimeDelta = TimeDelta::minutes(1);
@@ -23,7 +23,8 @@ pub(super) fn gather(pass: &mut Pass<'_>) -> Option<Verdict> {
 pub(super) fn follow(pass: &mut Pass<'_>) -> Option<Verdict> {
     let kind = ConditionType::AppRegistrationReady;
     let group = pass.group()?;
-    let (followers, origins) = (&pass.observed.followers, &pass.memory.origins);
+    let origins = &pass.memory.origins;
+    let followers: Vec<_> = pass.observed.followers.iter().filter(|f| f.named).collect();
     let behind = followers.iter().filter(|follower| !follower.is_current(origins, group));
     let names: Vec<_> = behind.map(|follower| follower.name.as_str()).collect();
     match (followers.is_empty(), names.is_empty()) {
@@ -60,8 +61,9 @@ pub(super) fn tell(pass: &mut Pass<'_>) -> Option<Verdict> {
         && !left.is_zero()
     {
         let message = format!("the containers cannot be told their origins: {failure}");
-        pass.assert(kind, false, Reason::ExecFailed, message.as_str());
-        return Some(Verdict::wait(Health::Reconciling, Reason::ExecFailed, message, left));
+        pass.assert(kind, false, Reason::ExecFailed, message);
+        pass.sooner(left);
+        return None;
     }
     let message = "telling the containers their origins";
     pass.assert(kind, false, Reason::OriginsTold, message);
