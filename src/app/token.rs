@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::view::{Item, Kind};
 use super::{App, CloudName, Error, Result, wire};
-use crate::core::Secret;
+use crate::core::{Fault, Secret};
 use crate::ports::ObjectKey;
 
 /// For how long a person may take to sign in: as long as Entra's code lasts.
@@ -37,8 +37,11 @@ impl App {
         let mut invitation = entra.begin(&scope, user).await?;
         let signed_in = async {
             loop {
-                if let Some(token) = entra.poll(&mut invitation).await? {
-                    return Ok(token);
+                match entra.poll(&mut invitation).await {
+                    Ok(Some(token)) => return Ok(token),
+                    // The code outlasts a network that does not (RFC 8628 section 3.5).
+                    Ok(None) | Err(Fault::Unreachable { .. }) => {}
+                    Err(refused) => return Err(refused.into()),
                 }
                 ask(&invitation.message);
                 tokio::time::sleep(invitation.interval).await;

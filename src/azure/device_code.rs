@@ -75,7 +75,7 @@ impl DeviceCode {
         let Device { secret, user_code, verification_uri, message, interval } = device;
         let message = message
             .unwrap_or_else(|| format!("open {verification_uri} and enter the code {user_code}"));
-        let interval = interval.map_or(INTERVAL, Duration::from_secs);
+        let interval = interval.map_or(INTERVAL, |seconds| Duration::from_secs(seconds.max(1)));
         Ok(Invitation { message, interval, code: Secret::new(secret) })
     }
 

@@ -18,7 +18,8 @@ mod desired;
 
 /// Name under which the id of an adopted application is pinned in the ledger; empty where ours was
 /// made.
-const ADOPTED: &str = "adopt.appId";
+const ADOPTED: [(Which, &str); 2] =
+    [(Which::Api, "adopt.appId"), (Which::Swagger, "adopt.swaggerAppId")];
 
 #[async_trait]
 impl Kind for AppRegistration {
@@ -44,7 +45,9 @@ impl Kind for AppRegistration {
     }
 
     fn pins(&self, _: &Ctx) -> Vec<(&'static str, String)> {
-        vec![(ADOPTED, self.adopted(Which::Api).unwrap_or_default().to_owned())]
+        ADOPTED
+            .map(|(which, name)| (name, self.adopted(which).unwrap_or_default().to_owned()))
+            .into()
     }
 
     async fn observe(
@@ -54,10 +57,13 @@ impl Kind for AppRegistration {
         requests: Requests,
         ctx: &Ctx,
     ) -> Result<Result<Observed, Invalid>, Fault> {
-        if entry.pinned.get(ADOPTED).map(String::as_str) != self.adopted(Which::Api).or(Some("")) {
-            let problem = "names the application and cannot change: delete the object and create it \
-                           anew";
-            return Ok(Err(Invalid::new("spec.adopt.appId", problem)));
+        for (which, name) in ADOPTED {
+            let pinned = entry.pinned.get(name).map(String::as_str);
+            if pinned != self.adopted(which).or(Some("")) {
+                let problem = "names the application and cannot change: delete the object and create \
+                               it anew";
+                return Ok(Err(Invalid::new(format!("spec.{name}"), problem)));
+            }
         }
         let owner = format!("{}/{}", ctx.home_id, entry.uid);
         if memory == Memory::default() {

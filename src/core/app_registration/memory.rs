@@ -144,10 +144,9 @@ impl Memory {
                 let placed = std::mem::take(&mut app.placed);
                 *app = AppMemory { deleted: Some(now), placed, ..AppMemory::default() };
             }
-            Step::Consent { .. } | Step::ChangeConsent { .. } => {
-                (self.consented, self.consent_is_ours) = (Some(now), true);
-            }
-            Step::RevokeConsent { .. } => self.consented = Some(now),
+            Step::Consent { .. } => (self.consented, self.consent_is_ours) = (Some(now), true),
+            // What an administrator gave, and we widened, stays an administrator's.
+            Step::ChangeConsent { .. } | Step::RevokeConsent { .. } => self.consented = Some(now),
         }
     }
 }
@@ -216,9 +215,10 @@ pub fn settle(mut memory: Memory, step: &Step, result: &Result<Effect, Fault>) -
         }
         Step::RestorePrincipal { which, .. } => memory.of_mut(*which).name_taken = false,
         Step::Delete { which, .. } if refused => memory.of_mut(*which).deleted = None,
-        Step::Consent { .. } | Step::ChangeConsent { .. } | Step::RevokeConsent { .. }
-            if refused =>
-        {
+        Step::Consent { .. } if refused => {
+            (memory.consented, memory.consent_is_ours) = (None, false);
+        }
+        Step::ChangeConsent { .. } | Step::RevokeConsent { .. } if refused => {
             memory.consented = None;
         }
         Step::RevokeConsent { .. } => memory.consent_is_ours = false,

@@ -121,8 +121,8 @@ fn without_local_port(uri: &str) -> Option<String> {
     let rest = uri.strip_prefix("http://localhost")?;
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (port, path) = rest.split_at(end);
-    let port = port.strip_prefix(':').unwrap_or(port);
-    port.bytes().all(|digit| digit.is_ascii_digit()).then(|| path.to_owned())
+    let digits = if port.is_empty() { port } else { port.strip_prefix(':')? };
+    digits.bytes().all(|digit| digit.is_ascii_digit()).then(|| path.to_owned())
 }
 
 /// The user that `name` means: an address, a name to sign in with, or an object id.
