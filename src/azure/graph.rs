@@ -269,7 +269,7 @@ impl<T: Transport> Directory for Graph<T> {
     async fn deleted_application(&self, unique_name: &str) -> Result<Option<Deleted>, Fault> {
         let path = "/v1.0/directory/deletedItems/microsoft.graph.application".to_owned();
         let wanted = |found: &Value| found["uniqueName"] == unique_name;
-        let found = self.find("deletedItems.list", path, grant::APPLICATIONS, wanted).await?;
+        let found = self.find("deletedItems.list", path, grant::READING, wanted).await?;
         found
             .map(|found| Ok(Deleted { object_id: id(&found)?, tags: wire::tags(&found) }))
             .transpose()
@@ -278,7 +278,7 @@ impl<T: Transport> Directory for Graph<T> {
     async fn deleted_principal(&self, app_id: &str) -> Result<Option<String>, Fault> {
         let path = "/v1.0/directory/deletedItems/microsoft.graph.servicePrincipal".to_owned();
         let wanted = |found: &Value| found["appId"] == app_id;
-        let found = self.find("deletedItems.list", path, grant::APPLICATIONS, wanted).await?;
+        let found = self.find("deletedItems.list", path, grant::READING, wanted).await?;
         found.map(|found| id(&found)).transpose()
     }
 

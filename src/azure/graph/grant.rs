@@ -14,6 +14,9 @@ pub(super) struct Right {
 /// Making applications, and changing those that one owns.
 pub(super) const APPLICATIONS: Right =
     Right { name: "Application.ReadWrite.OwnedBy", id: "18a4783c-866b-4cc7-a460-3d5e5662c884" };
+/// Finding out what holds a name in the recycle bin.
+pub(super) const READING: Right =
+    Right { name: "Application.Read.All", id: "9a5d68dd-52b0-4cc2-bd40-abcf44ac3a30" };
 /// Consenting for others.
 pub(super) const CONSENTS: Right = Right {
     name: "DelegatedPermissionGrant.ReadWrite.All",
