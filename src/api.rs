@@ -8,6 +8,7 @@
 use kube::api::ObjectMeta;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 pub mod app_registration;
 pub mod check;
@@ -70,6 +71,31 @@ pub enum Object {
 }
 
 impl Object {
+    /// Names it.
+    pub fn key(&self) -> ObjectKey {
+        let kind = match self {
+            Self::ContainerGroup(_) => "ContainerGroup",
+            Self::Issuer(_) => "Issuer",
+            Self::AppRegistration(_) => "AppRegistration",
+        };
+        ObjectKey::new(kind, self.meta().name.as_deref().unwrap_or_default())
+    }
+
+    /// Its manifest as JSON, in one spelling and without status.
+    pub fn manifest(&self) -> Value {
+        // An object that came from JSON goes back to it.
+        let mut value = match self {
+            Self::ContainerGroup(group) => serde_json::to_value(group),
+            Self::Issuer(issuer) => serde_json::to_value(issuer),
+            Self::AppRegistration(registration) => serde_json::to_value(registration),
+        }
+        .unwrap_or_default();
+        if let Some(map) = value.as_object_mut() {
+            map.remove("status");
+        }
+        value
+    }
+
     /// Its metadata.
     pub fn meta(&self) -> &ObjectMeta {
         match self {

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use futures::channel::mpsc;
 
+use crate::api::{AppRegistration, ContainerGroup, Issuer};
 use crate::metrics::Metrics;
 use crate::ports::{
     Authority, Clock, ContainerGroups, Directory, Ledger, ObjectKey, Probe, Random, RequestBox,
@@ -79,9 +80,9 @@ impl Wakes {
     /// Puts an object into its queue. A loop that has ended needs no waking.
     fn wake(&self, key: &ObjectKey) {
         let queue = match key.kind.as_str() {
-            "ContainerGroup" => &self.groups,
-            "Issuer" => &self.issuers,
-            "AppRegistration" => &self.registrations,
+            ContainerGroup::KIND => &self.groups,
+            Issuer::KIND => &self.issuers,
+            AppRegistration::KIND => &self.registrations,
             _ => return,
         };
         let _ = queue.unbounded_send(key.name.clone());

@@ -6,19 +6,28 @@ use serde::{Deserialize, Serialize};
 
 use crate::core::{Condition, Cost};
 
-/// Status of a `ContainerGroup`.
+/// What the status of every kind says.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ContainerGroupStatus {
-    /// What every kind says.
+pub struct CommonStatus {
+    /// Generation of the manifest that this speaks of.
     #[serde(default)]
     pub observed_generation: i64,
     /// Conditions; `Ready` is a summary of the others.
     #[serde(default)]
     pub conditions: Vec<Condition>,
-    /// When the facts below were read from Azure, at the last change of any of them.
+    /// When the facts beside these were read, at the last change of any of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed_at: Option<DateTime<Utc>>,
+}
+
+/// Status of a `ContainerGroup`.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ContainerGroupStatus {
+    /// What every kind says.
+    #[serde(flatten)]
+    pub common: CommonStatus,
     /// ARM's resource id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
@@ -115,15 +124,9 @@ pub struct PendingApproval {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct IssuerStatus {
-    /// Generation of the manifest that this speaks of.
-    #[serde(default)]
-    pub observed_generation: i64,
-    /// Conditions.
-    #[serde(default)]
-    pub conditions: Vec<Condition>,
-    /// When the facts below were read, at the last change of any of them.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub observed_at: Option<DateTime<Utc>>,
+    /// What every kind says.
+    #[serde(flatten)]
+    pub common: CommonStatus,
     /// The root, or the provided leaf.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub certificate: Option<IssuerCertificate>,
@@ -133,15 +136,9 @@ pub struct IssuerStatus {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AppRegistrationStatus {
-    /// Generation of the manifest that this speaks of.
-    #[serde(default)]
-    pub observed_generation: i64,
-    /// Conditions; `Ready` is a summary of the others.
-    #[serde(default)]
-    pub conditions: Vec<Condition>,
-    /// When the facts below were read from Graph, at the last change of any of them.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub observed_at: Option<DateTime<Utc>>,
+    /// What every kind says.
+    #[serde(flatten)]
+    pub common: CommonStatus,
     /// Application (client) id of the API: the audience of its tokens.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub app_id: Option<String>,

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
-use super::manifests::Manifest;
 use crate::http::Readiness;
 use crate::ports::{Change, ObjectKey};
 
@@ -29,7 +28,7 @@ impl FirstLook {
     pub(super) fn told(&self, change: &Change) {
         self.change(|state| match change {
             Change::Apply(object) if !state.listed => {
-                state.waiting.insert(Manifest::key_of(object));
+                state.waiting.insert(object.key());
             }
             Change::Apply(_) => {}
             Change::Listed => state.listed = true,

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use serde::Serialize;
 use serde_json::Value;
 
 use super::{App, Error, Result, wire};
@@ -36,27 +35,7 @@ pub struct Manifest {
 impl Manifest {
     /// Names the object.
     pub fn key(&self) -> ObjectKey {
-        Self::key_of(&self.object)
-    }
-
-    /// Its spec, as JSON.
-    fn spec(&self) -> Value {
-        let spec = match &self.object {
-            Object::ContainerGroup(group) => serde_json::to_value(&group.spec),
-            Object::Issuer(issuer) => serde_json::to_value(&issuer.spec),
-            Object::AppRegistration(it) => serde_json::to_value(&it.spec),
-        };
-        spec.unwrap_or_default()
-    }
-
-    /// Names an object.
-    pub(super) fn key_of(object: &Object) -> ObjectKey {
-        let (kind, meta) = match object {
-            Object::ContainerGroup(group) => ("ContainerGroup", &group.metadata),
-            Object::Issuer(issuer) => ("Issuer", &issuer.metadata),
-            Object::AppRegistration(it) => ("AppRegistration", &it.metadata),
-        };
-        ObjectKey::new(kind, meta.name.as_deref().unwrap_or_default())
+        self.object.key()
     }
 }
 
@@ -112,8 +91,9 @@ impl App {
                         (Err(problem), _) => return Err(problem),
                     }
                 }
-                Object::Issuer(issuer) => of_spec(&issuer.spec, known),
-                Object::AppRegistration(registration) => of_spec(&registration.spec, known),
+                Object::Issuer(_) | Object::AppRegistration(_) => {
+                    of_spec(&manifest.object.manifest()["spec"], known)
+                }
             };
             differences.push((manifest.key(), difference));
         }
@@ -151,8 +131,8 @@ pub struct Rendered {
 fn cycles(manifests: &[Manifest]) -> Vec<String> {
     let mut edges = references::Edges::new();
     for manifest in manifests {
-        let (key, spec) = (manifest.key(), manifest.spec());
-        references::add(&mut edges, &key.kind, &key.name, &spec);
+        let key = manifest.key();
+        references::add(&mut edges, &key.kind, &key.name, &manifest.object.manifest()["spec"]);
     }
     let groups = manifests.iter().filter(|m| matches!(m.object, Object::ContainerGroup(_)));
     let told = groups.filter_map(|group| {
@@ -176,11 +156,10 @@ fn doubles(manifests: &[Manifest]) -> Vec<String> {
     problems
 }
 
-fn of_spec(spec: &impl Serialize, known: Option<Entry>) -> Difference {
-    let spec = serde_json::to_value(spec).unwrap_or_default();
+fn of_spec(spec: &Value, known: Option<Entry>) -> Difference {
     match known {
         None => Difference::New,
-        Some(entry) if entry.manifest["spec"] == spec => Difference::None,
+        Some(entry) if entry.manifest["spec"] == *spec => Difference::None,
         Some(_) => Difference::Spec,
     }
 }

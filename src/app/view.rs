@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::{App, Error, Home, Result};
 use crate::api;
-use crate::api::status::{AppRegistrationStatus, ContainerGroupStatus, IssuerStatus};
+use crate::api::status::{AppRegistrationStatus, CommonStatus, ContainerGroupStatus, IssuerStatus};
 use crate::core::{Condition, ConditionType, Reason, Truth, outcome};
 use crate::ports::Entry;
 
@@ -70,12 +70,8 @@ pub struct Item {
 /// What tables show of a status, whatever the kind.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
-    /// Generation that the status speaks of.
-    pub observed_generation: i64,
-    /// Conditions.
-    pub conditions: Vec<Condition>,
-    /// When the facts were read.
-    pub observed_at: Option<DateTime<Utc>>,
+    /// What the status of every kind says.
+    pub common: CommonStatus,
     /// Address.
     pub ip: Option<IpAddr>,
     /// Name.
@@ -108,9 +104,7 @@ impl From<ContainerGroupStatus> for Facts {
     fn from(status: ContainerGroupStatus) -> Self {
         let certificate = status.certificate;
         Self {
-            observed_generation: status.observed_generation,
-            conditions: status.conditions,
-            observed_at: status.observed_at,
+            common: status.common,
             ip: status.ip.and_then(|ip| ip.parse().ok()),
             fqdn: status.fqdn,
             provisioning_state: status.provisioning_state,
@@ -129,9 +123,7 @@ impl From<IssuerStatus> for Facts {
     fn from(status: IssuerStatus) -> Self {
         let certificate = status.certificate;
         Self {
-            observed_generation: status.observed_generation,
-            conditions: status.conditions,
-            observed_at: status.observed_at,
+            common: status.common,
             expires: certificate.as_ref().map(|c| c.not_after),
             serial: certificate.map(|c| c.serial_number),
             ..Self::default()
@@ -142,9 +134,7 @@ impl From<IssuerStatus> for Facts {
 impl From<AppRegistrationStatus> for Facts {
     fn from(status: AppRegistrationStatus) -> Self {
         Self {
-            observed_generation: status.observed_generation,
-            conditions: status.conditions,
-            observed_at: status.observed_at,
+            common: status.common,
             app_id: status.app_id,
             swagger_app_id: status.swagger_app_id,
             origins: status.origins,
@@ -181,7 +171,7 @@ impl Item {
     /// Truth of a condition, for the present manifest: an older word does not count.
     pub fn truth(&self, kind: ConditionType) -> Truth {
         let current = |c: &&Condition| c.observed_generation >= self.entry.generation;
-        let found = self.facts.conditions.iter().find(|c| c.kind == kind).filter(current);
+        let found = self.facts.common.conditions.iter().find(|c| c.kind == kind).filter(current);
         found.map_or(Truth::Unknown, |c| c.status)
     }
 
@@ -198,12 +188,12 @@ impl Item {
 
     /// The condition that sums the others up.
     pub fn ready(&self) -> Option<&Condition> {
-        self.facts.conditions.iter().find(|c| c.kind == ConditionType::Ready)
+        self.facts.common.conditions.iter().find(|c| c.kind == ConditionType::Ready)
     }
 
     /// Truth of `Ready`, as last said.
     pub fn ready_truth(&self) -> Truth {
-        outcome::truth(&self.facts.conditions, ConditionType::Ready)
+        outcome::truth(&self.facts.common.conditions, ConditionType::Ready)
     }
 
     /// Why it is as it is, with what only the ledger knows before what the last pass said.
@@ -315,7 +305,7 @@ impl App {
         if home.is_held()? {
             return Ok(Freshness::Kept);
         }
-        let observed = items.iter().filter_map(|item| item.facts.observed_at).max();
+        let observed = items.iter().filter_map(|item| item.facts.common.observed_at).max();
         let newest = home.store.heartbeat().await?.max(observed);
         Ok(newest.map_or(Freshness::Unknown, |at| Freshness::Old(self.now() - at)))
     }

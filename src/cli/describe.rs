@@ -98,7 +98,7 @@ fn describe(screen: Screen, item: &Item, now: DateTime<Utc>) -> String {
         section("Added by others", &lines(&item.status["foreign"])),
         section("Containers", &containers(screen, &item.status["containers"])),
         section("Waits for `aci-operator approve`", &pending(&item.status["pendingApproval"])),
-        section("Conditions", &conditions(screen, &item.facts.conditions, now)),
+        section("Conditions", &conditions(screen, &item.facts.common.conditions, now)),
     ]
     .concat()
 }
@@ -124,7 +124,7 @@ fn facts(item: &Item, now: DateTime<Utc>) -> String {
         })
     };
     let text = |name: &str| status[name].as_str().map(str::to_owned);
-    let generation = format!("{} (seen: {})", entry.generation, facts.observed_generation);
+    let generation = format!("{} (seen: {})", entry.generation, facts.common.observed_generation);
     let fields = [
         ("Name", Some(entry.key.name.clone())),
         ("Kind", Some(entry.key.kind.clone())),
@@ -152,7 +152,7 @@ fn facts(item: &Item, now: DateTime<Utc>) -> String {
         ("On the volume", baked(status, now)),
         ("Expires", time(facts.expires)),
         ("Renews", time(facts.renews)),
-        ("Facts read", time(facts.observed_at)),
+        ("Facts read", time(facts.common.observed_at)),
     ];
     let known = |(name, value): (&str, Option<String>)| {
         let value = value.filter(|value| !value.is_empty())?;

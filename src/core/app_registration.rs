@@ -21,8 +21,8 @@ mod wanted;
 pub use desired::{
     Desired, GroupView, Holder, Observed, RoleWanted, ScopeWanted, Seen, Step, Swagger,
 };
-pub use foreign::{is_foreign, origin_of};
-pub use memory::{Effect, Memory, believed, settle};
+pub use foreign::{SWAGGER_PATH, is_foreign, origin_of};
+pub use memory::{AppMemory, Effect, Memory, believed, settle};
 pub use plan::{Facts, plan};
 pub use properties::{AppRole, Properties, RequiredAccess, Scope};
 

@@ -79,6 +79,21 @@ pub enum Fault {
     },
 }
 
+impl Fault {
+    /// Whether the service said no before it changed anything: then the next read is not older than a
+    /// write of ours.
+    pub fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused { .. }
+                | Self::Throttled { .. }
+                | Self::Busy { .. }
+                | Self::Forbidden { .. }
+                | Self::NotGranted { .. }
+        )
+    }
+}
+
 fn wait(retry_after: Option<Duration>) -> String {
     retry_after.map_or_else(String::new, |d| format!(": wait {} s", d.as_secs()))
 }

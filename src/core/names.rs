@@ -45,6 +45,17 @@ pub fn is_within(name: &str, domain: &str) -> bool {
     name == domain || name.strip_suffix(domain).is_some_and(|head| head.ends_with('.'))
 }
 
+/// The host of an origin such as `https://mon-dns.com` or `https://[2001:db8::1]`, without brackets.
+pub fn origin_host(origin: &str) -> &str {
+    let host = origin.split_once("://").map_or(origin, |(_, host)| host);
+    host.trim_matches(['[', ']'])
+}
+
+/// The IP address that an origin has for a host.
+pub fn origin_address(origin: &str) -> Option<IpAddr> {
+    origin_host(origin).parse().ok()
+}
+
 /// A duration such as `90d`, `12h`, `1h30m` or `45s`.
 ///
 /// # Errors
@@ -76,6 +87,17 @@ mod tests {
         assert!(is_within("*.b.c", "b.c"));
         assert!(!is_within("xb.c", "b.c"));
         assert!(!is_within("c", "b.c"));
+    }
+
+    #[test]
+    fn hosts_of_origins() {
+        for (origin, host, ip) in [
+            ("https://20.1.2.3", "20.1.2.3", true),
+            ("https://[2001:db8::1]", "2001:db8::1", true),
+            ("https://mon-dns.com", "mon-dns.com", false),
+        ] {
+            assert_eq!((origin_host(origin), origin_address(origin).is_some()), (host, ip));
+        }
     }
 
     #[test]

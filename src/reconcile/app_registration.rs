@@ -5,8 +5,8 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::{Ctx, Kind, Resolved};
-use crate::api::AppRegistration;
 use crate::api::status::AppRegistrationStatus;
+use crate::api::{AppRegistration, ContainerGroup};
 use crate::core::app_registration::{
     Application, Desired, Effect, Facts, Grant, Holder, Memory, Observed, Seen, Step, Which,
     is_foreign, plan, settle,
@@ -33,7 +33,7 @@ impl Kind for AppRegistration {
 
     fn references(&self) -> Vec<ObjectKey> {
         let group = self.spec.container_group_ref.as_ref();
-        group.map(|group| ObjectKey::new("ContainerGroup", &group.name)).into_iter().collect()
+        group.map(|group| ObjectKey::new(ContainerGroup::KIND, &group.name)).into_iter().collect()
     }
 
     async fn resolve(

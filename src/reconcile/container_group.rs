@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::monitor::Endpoint;
 use super::{Ctx, Kind, Resolved};
-use crate::api::ContainerGroup;
+use crate::api::{AppRegistration, ContainerGroup, Issuer};
 use crate::core::certificate::{self, LeafFacts, Pair};
 use crate::core::container_group::{
     Decision, Desired, Effect, Follower, Group, GroupId, Memory, Observed, Pending, Served, Step,
@@ -28,8 +28,6 @@ pub use preview::{Preview, preview};
 
 /// Name under which a subscription is pinned in the ledger.
 const SUBSCRIPTION: &str = "subscriptionId";
-/// The kind that follows a group's origins.
-const APP_REGISTRATION: &str = "AppRegistration";
 
 #[async_trait]
 impl Kind for ContainerGroup {
@@ -43,11 +41,12 @@ impl Kind for ContainerGroup {
 
     fn references(&self) -> Vec<ObjectKey> {
         let issuer = self.spec.tls.as_ref().map(|tls| &tls.issuer_ref.name);
-        let issuer = issuer.map(|name| ObjectKey::new("Issuer", name));
+        let issuer = issuer.map(|name| ObjectKey::new(Issuer::KIND, name));
         let variables = self.spec.containers.iter().flat_map(|c| &c.environment_variables);
         let published = variables.filter_map(|variable| variable.value_from.as_ref());
-        let published = published
-            .map(|source| ObjectKey::new(APP_REGISTRATION, source.app_registration.name.as_str()));
+        let published = published.map(|source| {
+            ObjectKey::new(AppRegistration::KIND, source.app_registration.name.as_str())
+        });
         issuer.into_iter().chain(published).collect()
     }
 
@@ -165,13 +164,8 @@ impl Kind for ContainerGroup {
 
     /// An address that is lost leaves the published origins, whatever else cannot be done.
     fn undecided(&self, observed: &Observed) -> Option<(Memory, Facts)> {
-        let mut memory = observed.memory.clone();
         let hosts = self.spec.tls.as_ref().map(|tls| tls.hosts.as_slice()).unwrap_or_default();
-        let origins = origins::remaining(&memory.origins, hosts, observed.group.as_ref());
-        if origins != memory.origins {
-            memory.origins = origins;
-            memory.origins_revision += 1;
-        }
+        let memory = origins::remaining(hosts, observed);
         let facts = Facts::of(&memory, None);
         Some((memory, facts))
     }
@@ -211,7 +205,7 @@ async fn followers(
     ctx: &Ctx,
 ) -> Result<Vec<Follower>, Fault> {
     let mut followers = Vec::new();
-    for entry in ctx.ledger.entries_of(APP_REGISTRATION).await? {
+    for entry in ctx.ledger.entries_of(AppRegistration::KIND).await? {
         let spec = &entry.manifest["spec"];
         let named = spec["containerGroupRef"]["name"] == group;
         let status = ctx.ledger.status(&entry.key).await?.unwrap_or_default();

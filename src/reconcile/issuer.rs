@@ -5,8 +5,8 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::{Ctx, Kind, Resolved};
-use crate::api::Issuer;
 use crate::api::status::IssuerCertificate;
+use crate::api::{ContainerGroup, Issuer};
 use crate::core::certificate::{LeafFacts, Names, Pair, check_provided, check_root};
 use crate::core::issuer::{self, Constraints, Desired, Memory, Observed, Step};
 use crate::core::{Fault, Goal, Invalid, Plan, Secret};
@@ -140,7 +140,7 @@ pub(super) async fn provided_pair(secret: &str, ctx: &Ctx) -> Result<Option<Pair
 
 /// Container groups whose leaf the issuer signs.
 async fn used_by(issuer: &ObjectKey, ctx: &Ctx) -> Result<Vec<String>, Fault> {
-    let entries = ctx.ledger.entries_of("ContainerGroup").await?;
+    let entries = ctx.ledger.entries_of(ContainerGroup::KIND).await?;
     let uses =
         |entry: &Entry| entry.manifest["spec"]["tls"]["issuerRef"]["name"] == issuer.name.as_str();
     Ok(entries.into_iter().filter(uses).map(|entry| entry.key.name).collect())

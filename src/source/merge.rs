@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, TimeDelta, Utc};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
-use serde::Serialize;
 use serde_json::Value;
 
 use super::Snapshot;
@@ -212,7 +211,7 @@ fn new(
         uid,
         generation: 1,
         created,
-        manifest: manifest(&document.object),
+        manifest: document.object.manifest(),
         place: Some(place.to_owned()),
         phase: Phase::Seen,
         deletion: None,
@@ -224,7 +223,7 @@ fn new(
 
 fn updated(entry: &Entry, place: &str, document: &Document) -> Entry {
     let seen = Entry { place: Some(place.to_owned()), orphaned: false, ..entry.clone() };
-    let manifest = manifest(&document.object);
+    let manifest = document.object.manifest();
     if entry.phase != Phase::Seen
         && let Some(field) = moved(entry, &manifest)
     {
@@ -268,25 +267,6 @@ fn missing(
         }
     }
     orphan
-}
-
-/// The manifest of a good document as the ledger keeps it: without what differs between two
-/// spellings of the same.
-fn manifest(object: &Object) -> Value {
-    match object {
-        Object::ContainerGroup(group) => kept(&**group),
-        Object::Issuer(issuer) => kept(&**issuer),
-        Object::AppRegistration(registration) => kept(&**registration),
-    }
-}
-
-fn kept<K: Serialize>(object: &K) -> Value {
-    // An object that came from JSON goes back to it.
-    let mut value = serde_json::to_value(object).unwrap_or_default();
-    if let Some(map) = value.as_object_mut() {
-        map.remove("status");
-    }
-    value
 }
 
 /// The object of an entry, with what the ledger knows of it in its metadata.

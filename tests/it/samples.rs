@@ -15,8 +15,8 @@ use aci_operator::metrics::Metrics;
 use aci_operator::pki::LocalAuthority;
 use aci_operator::ports::{
     ApplicationKey, Change, ContainerGroups, Directory as Applications, ExecSession, Ledger as _,
-    Named, ObjectKey, OsRandom, Probe, RequestBox as _, Requests, ResourceGroups, Secrets as _,
-    SystemClock, TerminalSize,
+    Named, OsRandom, Probe, RequestBox as _, Requests, ResourceGroups, Secrets as _, SystemClock,
+    TerminalSize,
 };
 use aci_operator::reconcile::{Ctx, Sightings, pass};
 use aci_operator::source::{Directory, Options, scan};
@@ -190,15 +190,6 @@ async fn store_secrets(value: &Value, store: &Store) {
     }
 }
 
-fn key(object: &Object) -> ObjectKey {
-    let kind = match object {
-        Object::ContainerGroup(_) => "ContainerGroup",
-        Object::Issuer(_) => "Issuer",
-        Object::AppRegistration(_) => "AppRegistration",
-    };
-    ObjectKey::new(kind, object.meta().name.clone().unwrap())
-}
-
 #[tokio::test]
 async fn each_sample_is_parsed_and_planned() {
     let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/samples");
@@ -227,7 +218,7 @@ async fn each_sample_is_parsed_and_planned() {
 
     // A suspension blocks what has nothing to be planned with, too, and shows.
     for object in &objects {
-        let key = key(object);
+        let key = object.key();
         let suspended = Requests { suspended: true, ..Requests::default() };
         store.set_requests(&key, &suspended).await.unwrap();
         match object {
@@ -250,7 +241,7 @@ async fn each_sample_is_parsed_and_planned() {
         }
     }
     // What groups take from registrations is there once those are made.
-    for key in objects.iter().map(key).filter(|key| key.kind == "AppRegistration") {
+    for key in objects.iter().map(Object::key).filter(|key| key.kind == "AppRegistration") {
         let fields = ["appId", "tenantId", "swaggerAppId", "scope", "authority"];
         let published = fields.map(|field| (field.to_owned(), Value::from(field)));
         store.publish(&key, &Value::Object(published.into_iter().collect())).await.unwrap();
@@ -261,7 +252,7 @@ async fn each_sample_is_parsed_and_planned() {
         for _ in 0..2 {
             pass(&**group, &ctx).await.unwrap();
         }
-        let key = key(object);
+        let key = object.key();
         let status = store.status(&key).await.unwrap();
         let put =
             azure.put.lock().unwrap().remove(&key.name).unwrap_or_else(|| panic!("{status:#?}"));

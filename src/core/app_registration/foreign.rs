@@ -1,16 +1,16 @@
 //! Which redirect URIs follow from the group, and what somebody else added.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::memory::Origin;
 use super::wanted::{Context, ROLE, SCOPE};
 use super::{Desired, Memory, Properties, Which};
+use crate::core::names::{origin_address, origin_host};
 
 /// Where Swagger's page takes tokens.
-pub(super) const SWAGGER_PATH: &str = "/oauth2-redirect";
+pub const SWAGGER_PATH: &str = "/oauth2-redirect";
 
 /// The origin of a URL: scheme, host and port.
 pub fn origin_of(url: &str) -> Option<&str> {
@@ -29,11 +29,13 @@ pub(super) fn origins(
 ) -> BTreeSet<String> {
     let group = desired.group.clone().unwrap_or_default();
     let grace = TimeDelta::from_std(desired.grace).unwrap_or(TimeDelta::MAX);
-    let served =
-        group.origins.into_iter().filter(|origin| desired.ip_redirect_uris || !has_ip(origin));
+    let served = group
+        .origins
+        .into_iter()
+        .filter(|origin| desired.ip_redirect_uris || origin_address(origin).is_none());
     let mut wanted: BTreeSet<String> = served.collect();
     for origin in &wanted {
-        let host = group.hosts.contains(host_of(origin));
+        let host = group.hosts.contains(origin_host(origin));
         memory.origins.insert(origin.clone(), Origin { host, lost: None });
     }
     for (origin, known) in &mut memory.origins {
@@ -58,14 +60,6 @@ pub(super) fn grace_ends(
     let ends =
         memory.origins.values().filter(|origin| origin.host).filter_map(|origin| origin.lost);
     ends.map(|lost| lost + grace - now).filter(|left| *left > TimeDelta::zero()).min()
-}
-
-fn host_of(origin: &str) -> &str {
-    origin.split_once("://").map_or(origin, |(_, host)| host)
-}
-
-fn has_ip(origin: &str) -> bool {
-    host_of(origin).trim_matches(['[', ']']).parse::<IpAddr>().is_ok()
 }
 
 /// Whether an origin is a redirect URI.
@@ -124,12 +118,5 @@ mod tests {
         assert_eq!(origin_of("http://localhost:8000/a"), Some("http://localhost:8000"));
         assert_eq!(origin_of("https://a.b"), Some("https://a.b"));
         assert_eq!(origin_of("a.b"), None);
-        for (origin, ip) in [
-            ("https://20.1.2.3", true),
-            ("https://[2001:db8::1]", true),
-            ("https://mon-dns.com", false),
-        ] {
-            assert_eq!(has_ip(origin), ip, "{origin}");
-        }
     }
 }

@@ -197,7 +197,7 @@ pub fn settle(mut memory: Memory, step: &Step, result: &Result<Effect, Fault>) -
     let refused = match result {
         Ok(Effect::NameTaken) => true,
         Ok(Effect::Accepted) => false,
-        Err(fault) if is_refusal(fault) => true,
+        Err(fault) if fault.is_refusal() => true,
         // Nobody knows: it is as if it had happened, until reads show otherwise.
         Err(_) => return memory,
     };
@@ -236,16 +236,4 @@ impl AppMemory {
             write.accepted = true;
         }
     }
-}
-
-/// Whether Graph said no before it changed anything.
-fn is_refusal(fault: &Fault) -> bool {
-    matches!(
-        fault,
-        Fault::Refused { .. }
-            | Fault::Throttled { .. }
-            | Fault::Busy { .. }
-            | Fault::Forbidden { .. }
-            | Fault::NotGranted { .. }
-    )
 }

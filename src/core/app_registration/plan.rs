@@ -9,7 +9,8 @@ use super::foreign::{additions, grace_ends, is_registered, origins};
 use super::memory::{STALE, is_recent};
 use super::wanted::Context;
 use super::{
-    Application, Desired, Memory, Observed, Properties, Seen, Step, Which, believed, owner_of,
+    AppMemory, Application, Desired, Memory, Observed, Properties, Seen, Step, Which, believed,
+    owner_of,
 };
 use crate::core::{Assertion, ConditionType, Goal, Health, Plan, Reason, Truth, Wake};
 
@@ -87,10 +88,11 @@ pub fn plan(
     now: DateTime<Utc>,
 ) -> (Plan<Step, Memory>, Facts) {
     match goal {
-        Goal::Absent => (
-            application::remove(observed, now),
-            Facts { origins: still(observed), held: still(observed), ..Facts::default() },
-        ),
+        Goal::Absent => {
+            let origins = registered(observed, &observed.memory);
+            let facts = Facts { held: origins.clone(), origins, ..Facts::default() };
+            (application::remove(observed, now), facts)
+        }
         Goal::Present(desired) => {
             let mut pass = Pass::new(desired, observed, now);
             let decided = STAGES.iter().find_map(|stage| stage(&mut pass));
@@ -122,12 +124,6 @@ impl View<'_> {
             before: Box::new(properties.of_same_names(&self.now.properties)),
             properties: Box::new(properties),
         }
-    }
-
-    /// Redirect URIs that may be registered.
-    fn redirect_uris(&self) -> BTreeSet<String> {
-        let now = self.now.properties.redirect_uris();
-        self.read.properties.redirect_uris().union(&now).cloned().collect()
     }
 }
 
@@ -217,7 +213,7 @@ impl<'a> Pass<'a> {
 
     fn conclude(mut self, verdict: Verdict) -> (Plan<Step, Memory>, Facts) {
         let foreign = self.foreign();
-        let may_be = self.registered();
+        let may_be = registered(self.observed, &self.memory);
         self.remember_uris(&may_be);
         self.say_redirect_uris();
         let mut wake = verdict.wake;
@@ -249,28 +245,16 @@ impl<'a> Pass<'a> {
         Which::ALL.into_iter().filter_map(of).flatten().collect()
     }
 
-    /// Origins of the group that are redirect URIs of either application, or may be. One that Graph
-    /// does not show has those that we gave it, unless we deleted it: one 404 is not absence.
-    fn registered(&self) -> BTreeSet<String> {
-        let of = |which: Which| match (self.view(which), self.memory.of(which)) {
-            (Some(view), _) => view.redirect_uris(),
-            (None, memory) if memory.deleted.is_none() => memory.placed.clone(),
-            (None, _) => BTreeSet::new(),
-        };
-        let uris: BTreeSet<String> = Which::ALL.into_iter().flat_map(of).collect();
-        let known = self.memory.origins.keys();
-        known.filter(|origin| is_registered(origin, &uris)).cloned().collect()
-    }
-
     /// What was ours stays in memory until it is seen gone.
     fn remember_uris(&mut self, registered: &BTreeSet<String>) {
         let origins = &self.origins;
         self.memory.origins.retain(|o, _| origins.contains(o) || registered.contains(o));
         for which in Which::ALL {
             let wanted = self.context().redirect_uris(which);
-            let there = self.view(which).map(View::redirect_uris);
+            let shown = self.seen(which).application.is_some();
+            let there = redirect_uris(self.seen(which), self.memory.of(which));
             let placed = &mut self.memory.of_mut(which).placed;
-            if let Some(there) = there {
+            if shown {
                 placed.retain(|uri| there.contains(uri));
             }
             placed.extend(wanted);
@@ -310,19 +294,21 @@ impl<'a> Pass<'a> {
     }
 }
 
-/// Origins that are redirect URIs until the applications are gone.
-fn still(observed: &Observed) -> BTreeSet<String> {
-    let of = |(which, seen): (Which, &Seen)| match (&seen.application, observed.memory.of(which)) {
-        (Some(found), memory) => {
-            let now = believed(&found.properties, memory).redirect_uris();
-            found.properties.redirect_uris().union(&now).cloned().collect()
-        }
-        (None, memory) if memory.deleted.is_none() => memory.placed.clone(),
-        (None, _) => BTreeSet::new(),
+/// Redirect URIs that an application has, or may have: as a read shows it, and as our writes make it. One
+/// that Graph does not show has those that we gave it, unless we deleted it: one 404 is not absence.
+fn redirect_uris(seen: &Seen, memory: &AppMemory) -> BTreeSet<String> {
+    let Some(read) = &seen.application else {
+        return if memory.deleted.is_none() { memory.placed.clone() } else { BTreeSet::new() };
     };
-    let seen = [(Which::Api, &observed.api), (Which::Swagger, &observed.swagger)];
-    let uris: BTreeSet<String> = seen.into_iter().flat_map(of).collect();
-    let known = observed.memory.origins.keys();
+    let now = believed(&read.properties, memory).redirect_uris();
+    read.properties.redirect_uris().union(&now).cloned().collect()
+}
+
+/// Origins of the group that are redirect URIs of either application, or may be.
+fn registered(observed: &Observed, memory: &Memory) -> BTreeSet<String> {
+    let mut uris = redirect_uris(&observed.api, &memory.api);
+    uris.append(&mut redirect_uris(&observed.swagger, &memory.swagger));
+    let known = memory.origins.keys();
     known.filter(|origin| is_registered(origin, &uris)).cloned().collect()
 }
 

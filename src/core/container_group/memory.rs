@@ -164,14 +164,14 @@ pub fn settle(
     now: DateTime<Utc>,
 ) -> Memory {
     match (step, result) {
-        (Step::Put(_), Err(fault)) if is_refusal(fault) => memory.put = None,
-        (Step::Tag(_), Err(fault)) if is_refusal(fault) => memory.tagged = None,
+        (Step::Put(_), Err(fault)) if fault.is_refusal() => memory.put = None,
+        (Step::Tag(_), Err(fault)) if fault.is_refusal() => memory.tagged = None,
         (Step::Tag(_), Ok(_)) => {
             if let Some(tagged) = &mut memory.tagged {
                 tagged.accepted = true;
             }
         }
-        (Step::Delete, Err(fault)) if is_refusal(fault) => memory.deleted = None,
+        (Step::Delete, Err(fault)) if fault.is_refusal() => memory.deleted = None,
         (Step::TryExec, Ok(Effect::Tried(outcome))) => {
             let before = memory.trial.as_ref().filter(|trial| trial.start == start);
             let failure = outcome.clone().err();
@@ -196,16 +196,4 @@ pub fn settle(
         _ => {}
     }
     memory
-}
-
-/// Whether the service said no before it changed anything: then the next read is not older than a
-/// write of ours.
-fn is_refusal(fault: &Fault) -> bool {
-    matches!(
-        fault,
-        Fault::Refused { .. }
-            | Fault::Throttled { .. }
-            | Fault::Busy { .. }
-            | Fault::Forbidden { .. }
-    )
 }

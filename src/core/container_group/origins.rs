@@ -8,8 +8,9 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::{Group, Observed, Step, TlsDesired};
+use super::{Group, Memory, Observed, Step, TlsDesired};
 use crate::core::certificate::Names;
+use crate::core::names::{origin_address, origin_host};
 
 /// An app registration whose redirect URIs follow the group.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -31,7 +32,11 @@ pub struct Follower {
 impl Follower {
     /// Which of `origins` it is to have.
     fn wanted(&self, origins: &BTreeSet<String>) -> BTreeSet<String> {
-        origins.iter().filter(|origin| self.addresses || !is_address(origin)).cloned().collect()
+        origins
+            .iter()
+            .filter(|origin| self.addresses || origin_address(origin).is_none())
+            .cloned()
+            .collect()
     }
 
     /// Whether it has all that it is to have, and nothing else that Azure ever gave: a name of the
@@ -48,12 +53,8 @@ fn is_azures(origin: &str, group: &Group) -> bool {
     // `LABEL[.HASH].REGION.azurecontainer.io`: the last three labels are the region's.
     let labels = group.fqdn.iter().flat_map(|fqdn| fqdn.rsplitn(4, '.').take(3));
     let region: Vec<_> = labels.collect::<Vec<_>>().into_iter().rev().collect();
-    is_address(origin) || (region.len() == 3 && origin.ends_with(&format!(".{}", region.join("."))))
-}
-
-fn is_address(origin: &str) -> bool {
-    let host = origin.strip_prefix("https://").unwrap_or(origin);
-    host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok()
+    let in_region = region.len() == 3 && origin.ends_with(&format!(".{}", region.join(".")));
+    origin_address(origin).is_some() || in_region
 }
 
 fn of_name(name: &str) -> String {
@@ -73,26 +74,31 @@ pub fn known(origins: &BTreeSet<String>, group: Option<&Group>) -> BTreeSet<Stri
     origins.iter().cloned().chain(assigned(group)).collect()
 }
 
-/// Those of `origins` that are still the group's, where nothing more can be decided: of the user's
-/// `hosts` and of what ARM has assigned.
-pub fn remaining(
-    origins: &BTreeSet<String>,
-    hosts: &[String],
-    group: Option<&Group>,
-) -> BTreeSet<String> {
-    let owned: BTreeSet<_> = hosts
-        .iter()
-        .map(|host| of_name(&host.to_ascii_lowercase()))
-        .chain(assigned(group))
-        .collect();
-    origins.intersection(&owned).cloned().collect()
+/// What is remembered where nothing more can be decided: of the published origins those that are still
+/// the group's, `hosts` being the user's.
+pub fn remaining(hosts: &[String], observed: &Observed) -> Memory {
+    let mut memory = observed.memory.clone();
+    let owned = owned(hosts, observed.group.as_ref());
+    memory.origins.retain(|origin| owned.contains(origin));
+    count_revision(&mut memory, observed);
+    memory
+}
+
+/// The published list of origins is another one now.
+pub(super) fn count_revision(memory: &mut Memory, observed: &Observed) {
+    if memory.origins != observed.memory.origins {
+        memory.origins_revision = observed.memory.origins_revision + 1;
+    }
 }
 
 /// The origins that are the group's own now: the user's hosts, and what ARM has assigned. A wildcard
 /// is no origin.
-pub(super) fn owned(tls: &TlsDesired, group: Option<&Group>) -> BTreeSet<String> {
-    let hosts = tls.hosts.iter().filter(|host| !host.starts_with('*')).map(|host| of_name(host));
-    hosts.chain(assigned(group)).collect()
+pub(super) fn owned<'a>(
+    hosts: impl IntoIterator<Item = &'a String>,
+    group: Option<&Group>,
+) -> BTreeSet<String> {
+    let hosts = hosts.into_iter().filter(|host| !host.starts_with('*'));
+    hosts.map(|host| of_name(&host.to_ascii_lowercase())).chain(assigned(group)).collect()
 }
 
 fn assigned(group: Option<&Group>) -> impl Iterator<Item = String> {
@@ -102,14 +108,11 @@ fn assigned(group: Option<&Group>) -> impl Iterator<Item = String> {
 
 /// Those of [`owned`] that a leaf with `names` stands for.
 pub(super) fn named(tls: &TlsDesired, group: Option<&Group>, names: &Names) -> BTreeSet<String> {
-    let host = |origin: &String| {
-        let host = origin.strip_prefix("https://").unwrap_or(origin).trim_matches(['[', ']']);
-        match host.parse::<IpAddr>() {
-            Ok(address) => names.ip.contains(&address),
-            Err(_) => names.covers(host),
-        }
+    let stands = |origin: &String| match origin_address(origin) {
+        Some(address) => names.ip.contains(&address),
+        None => names.covers(origin_host(origin)),
     };
-    owned(tls, group).into_iter().filter(host).collect()
+    owned(&tls.hosts, group).into_iter().filter(stands).collect()
 }
 
 /// The origins that `step` gives away: the group's address, which ARM draws anew, and its name where

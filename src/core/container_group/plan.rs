@@ -10,8 +10,8 @@ use super::body::body;
 use super::changes::needs_replacement;
 use super::desired::tags;
 use super::memory::{DeleteRecord, PutRecord, STALE};
-use super::origins::{given_away, held_by, owned};
-use super::{Desired, Group, Memory, Observed, Provisioning, Served, Step};
+use super::origins::{count_revision, given_away, held_by, owned};
+use super::{Desired, Group, Memory, Observed, Provisioning, Served, Step, TlsDesired};
 use crate::core::certificate::{hex, renewal_time};
 use crate::core::{Assertion, ConditionType, Cost, Goal, Health, Plan, Reason, Truth, Wake};
 
@@ -195,7 +195,7 @@ impl<'a> Pass<'a> {
         if memory.put.as_ref().is_some_and(|put| put.digest != desired.digest) {
             memory.failed_puts = 0;
         }
-        let owned = |tls| owned(tls, observed.group.as_ref());
+        let owned = |tls: &TlsDesired| owned(&tls.hosts, observed.group.as_ref());
         let owned = desired.tls.as_ref().map(owned).unwrap_or_default();
         memory.origins.retain(|origin| owned.contains(origin));
         let (conditions, made, leaving) = (Vec::new(), observed.made, BTreeSet::new());
@@ -399,13 +399,6 @@ impl<'a> Pass<'a> {
                 Gate::Held(held, Some(pending))
             }
         }
-    }
-}
-
-/// The published list of origins is another one now.
-fn count_revision(memory: &mut Memory, observed: &Observed) {
-    if memory.origins != observed.memory.origins {
-        memory.origins_revision = observed.memory.origins_revision + 1;
     }
 }
 

@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::api::AppRegistration;
 use crate::api::app_registration::{self as api, AppRegistrationSpec};
+use crate::api::{AppRegistration, ContainerGroup};
 use crate::core::app_registration::{
-    Desired, GroupView, RoleWanted, ScopeWanted, Swagger, origin_of,
+    Desired, GroupView, RoleWanted, SWAGGER_PATH, ScopeWanted, Swagger, origin_of,
 };
 use crate::core::{Fault, Invalid, names};
 use crate::ports::ObjectKey;
-use crate::reconcile::{Ctx, Resolved};
+use crate::reconcile::{Ctx, Kind as _, Resolved};
 
 /// Parses the manifest and reads what it names. A group that is not there, or serves nothing yet, is
 /// no reason to wait: the applications are made without its addresses.
@@ -43,7 +43,7 @@ pub(super) async fn resolve(
 }
 
 async fn group_view(name: &str, ctx: &Ctx) -> Result<GroupView, Fault> {
-    let key = ObjectKey::new("ContainerGroup", name);
+    let key = ObjectKey::new(ContainerGroup::KIND, name);
     let Some(entry) = ctx.ledger.entry(&key).await? else {
         return Ok(GroupView { name: name.to_owned(), ..GroupView::default() });
     };
@@ -106,7 +106,7 @@ fn role_wanted(role: &api::AppRole) -> RoleWanted {
 /// Swagger's page on this machine stands where the API's own does.
 fn swagger_wanted(spec: &AppRegistrationSpec, swagger: &api::Swagger) -> Swagger {
     let local = spec.redirect_uris.iter().filter(|uri| uri.starts_with("http://localhost"));
-    let local = local.filter_map(|uri| origin_of(uri)).map(|o| format!("{o}/oauth2-redirect"));
+    let local = local.filter_map(|uri| origin_of(uri)).map(|o| format!("{o}{SWAGGER_PATH}"));
     Swagger {
         pre_authorized: swagger.pre_authorized,
         device_code: swagger.device_code,

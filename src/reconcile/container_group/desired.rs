@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 
 use super::super::issuer::{constraints, provided_pair};
 use crate::api::container_group::{self as api, KeyAlgorithm, RefreshVolume};
-use crate::api::{ContainerGroup, Issuer};
+use crate::api::{AppRegistration, ContainerGroup, Issuer};
 use crate::core::certificate::{self, LeafFacts, Names, Pair, check_provided};
 use crate::core::container_group::{Desired, Hidden, IssuerView, TlsDesired, attach, digest};
 use crate::core::sidecar::{ORIGINS_VOLUME, Sidecar};
 use crate::core::{Fault, Invalid, Secret, names, references};
 use crate::ports::{Entry, ObjectKey};
-use crate::reconcile::{Ctx, Resolved};
+use crate::reconcile::{Ctx, Kind as _, Resolved};
 
 /// Why a manifest does not become something that is wanted.
 enum Stop {
@@ -158,7 +158,7 @@ async fn put_published(tree: &mut Value, object: &ContainerGroup, ctx: &Ctx) -> 
             if *field == api::PublishedField::Origins {
                 refuse_cycle(object, &at(), ctx).await?;
             }
-            let status = ctx.ledger.status(&ObjectKey::new("AppRegistration", name)).await?;
+            let status = ctx.ledger.status(&ObjectKey::new(AppRegistration::KIND, name)).await?;
             let value = status.as_ref().and_then(|status| text(&status[field.name()]));
             let value = value.ok_or_else(|| {
                 Stop::Missing(format!("app registration `{name}` has no `{}` yet", field.name()))
@@ -180,7 +180,7 @@ fn text(value: &Value) -> Option<String> {
 /// Nothing comes of a field that waits for itself.
 async fn refuse_cycle(object: &ContainerGroup, at: &str, ctx: &Ctx) -> Result<(), Stop> {
     let mut edges = references::Edges::new();
-    for kind in ["ContainerGroup", "AppRegistration"] {
+    for kind in [ContainerGroup::KIND, AppRegistration::KIND] {
         for entry in ctx.ledger.entries_of(kind).await? {
             references::add(&mut edges, kind, &entry.key.name, &entry.manifest["spec"]);
         }
@@ -251,7 +251,7 @@ async fn issuer_view(
             pair: Box::new(pair),
         });
     }
-    let root = ctx.secrets.pair(&ObjectKey::new("Issuer", name)).await?;
+    let root = ctx.secrets.pair(&ObjectKey::new(Issuer::KIND, name)).await?;
     let root = root.ok_or_else(|| Stop::Missing(format!("issuer `{name}` has no root yet")))?;
     let facts = LeafFacts::from_pem(&root.chain_pem).map_err(|problem| Fault::Store {
         what: format!("root of issuer {name}"),
@@ -268,7 +268,7 @@ async fn issuer_view(
 }
 
 async fn issuer(name: &str, ctx: &Ctx) -> Result<Issuer, Stop> {
-    let entry = ctx.ledger.entry(&ObjectKey::new("Issuer", name)).await?;
+    let entry = ctx.ledger.entry(&ObjectKey::new(Issuer::KIND, name)).await?;
     let entry = entry.ok_or_else(|| Stop::Missing(format!("there is no issuer `{name}`")))?;
     serde_json::from_value(entry.manifest).map_err(|problem| {
         let what = format!("ledger entry of issuer {name}");
@@ -283,7 +283,7 @@ pub(super) async fn root(object: &ContainerGroup, ctx: &Ctx) -> Result<Pair, Fau
         what: format!("root of issuer {name}"),
         problem: "is not there".to_owned(),
     };
-    ctx.secrets.pair(&ObjectKey::new("Issuer", name)).await?.ok_or_else(missing)
+    ctx.secrets.pair(&ObjectKey::new(Issuer::KIND, name)).await?.ok_or_else(missing)
 }
 
 #[cfg(test)]

@@ -37,18 +37,18 @@ fn outcome(bench: &Bench) -> Value {
     })
 }
 
-/// Lets `change` happen to what `prepare` made, with no kill and with one at each call.
-async fn survives(
+/// Lets `change` happen to what `prepare` made, with no kill and with one at each call: `look`, which may
+/// check as well, must find the same.
+pub(crate) async fn killed_at_each_call(
     prepare: impl AsyncFn() -> Bench,
     change: impl AsyncFn(&mut Bench),
-    check: impl Fn(&Bench),
+    look: impl Fn(&Bench) -> Value,
 ) {
     let mut bench = prepare().await;
     let calls = bench.world.gate.calls();
     change(&mut bench).await;
     bench.settle().await;
-    check(&bench);
-    let (calls, expected) = (bench.world.gate.calls() - calls, outcome(&bench));
+    let (calls, expected) = (bench.world.gate.calls() - calls, look(&bench));
     assert!(calls > 20, "only {calls} calls");
     for n in 1..=calls {
         for moment in moments(n) {
@@ -57,11 +57,22 @@ async fn survives(
             change(&mut bench).await;
             bench.settle().await;
             assert_eq!(bench.kills, 1, "no kill {moment:?} call {n} of {calls}");
-            check(&bench);
-            let found = outcome(&bench);
+            let found = look(&bench);
             assert_eq!(found, expected, "killed {moment:?} call {n}\n{}", bench.history());
         }
     }
+}
+
+async fn survives(
+    prepare: impl AsyncFn() -> Bench,
+    change: impl AsyncFn(&mut Bench),
+    check: impl Fn(&Bench),
+) {
+    let look = |bench: &Bench| {
+        check(bench);
+        outcome(bench)
+    };
+    killed_at_each_call(prepare, change, look).await;
 }
 
 /// When, around the `n`th call.

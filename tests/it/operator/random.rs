@@ -217,6 +217,16 @@ pub(crate) fn sequences() -> ProptestConfig {
     }
 }
 
+/// What `#[tokio::test(start_paused = true)]` does, for proptest's cases.
+pub(crate) fn on_paused_time(case: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    runtime.block_on(case);
+}
+
 proptest! {
     #![proptest_config(sequences())]
 
@@ -230,11 +240,6 @@ proptest! {
         ]),
         happenings in prop::collection::vec((happening(), 0..40u64), 1..12),
     ) {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .start_paused(true)
-            .build()
-            .unwrap();
-        runtime.block_on(converges(policy, happenings));
+        on_paused_time(converges(policy, happenings));
     }
 }

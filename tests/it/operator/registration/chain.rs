@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::operator::gate::Moment;
 use crate::operator::manifests::local_ca;
-use crate::operator::random::sequences;
+use crate::operator::random::{on_paused_time, sequences};
 use crate::operator::world::{GROUP, RESOURCE_GROUP, address};
 
 /// Group and registration, each naming the other.
@@ -242,11 +242,6 @@ proptest! {
     fn no_token_goes_to_an_address_that_we_gave_away(
         happenings in prop::collection::vec((happening(), 0..60u64), 1..10),
     ) {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .start_paused(true)
-            .build()
-            .unwrap();
-        runtime.block_on(converges(happenings));
+        on_paused_time(converges(happenings));
     }
 }

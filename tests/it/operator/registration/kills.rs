@@ -1,7 +1,7 @@
 //! The process is killed at every call of a port: the next one goes on, with one pair and no more.
 
 use super::*;
-use crate::operator::gate::Moment;
+use crate::operator::kills::killed_at_each_call;
 
 /// What must be the same, wherever the process died.
 fn outcome(bench: &Bench) -> Value {
@@ -28,28 +28,7 @@ fn outcome(bench: &Bench) -> Value {
 }
 
 async fn survives(prepare: impl AsyncFn() -> Bench, change: impl AsyncFn(&mut Bench)) {
-    let mut bench = prepare().await;
-    let calls = bench.world.gate.calls();
-    change(&mut bench).await;
-    bench.settle().await;
-    let (calls, expected) = (bench.world.gate.calls() - calls, outcome(&bench));
-    assert!(calls > 20, "only {calls} calls");
-    for n in 1..=calls {
-        for moment in moments(n) {
-            let mut bench = prepare().await;
-            bench.world.gate.kill_at(n, moment);
-            change(&mut bench).await;
-            bench.settle().await;
-            assert_eq!(bench.kills, 1, "no kill {moment:?} call {n} of {calls}");
-            let found = outcome(&bench);
-            assert_eq!(found, expected, "killed {moment:?} call {n}\n{}", bench.history());
-        }
-    }
-}
-
-fn moments(n: usize) -> Vec<Moment> {
-    let both = vec![Moment::Before, Moment::After];
-    if std::env::var_os("ACI_OPERATOR_TEST_SEEDS").is_some() { both } else { vec![both[n % 2]] }
+    killed_at_each_call(prepare, change, outcome).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::operator::gate::Moment;
-use crate::operator::random::sequences;
+use crate::operator::random::{on_paused_time, sequences};
 
 /// Something that happens.
 #[derive(Clone, Debug)]
@@ -155,12 +155,7 @@ proptest! {
     fn every_sequence_comes_to_rest(
         happenings in prop::collection::vec((happening(), 0..40u64), 1..12),
     ) {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .start_paused(true)
-            .build()
-            .unwrap();
-        runtime.block_on(converges(happenings));
+        on_paused_time(converges(happenings));
     }
 
     /// A Graph that lags and throttles, and a process that dies: each change is written once.
@@ -172,12 +167,7 @@ proptest! {
             Mishap::None, Mishap::None, Mishap::Throttled(7), Mishap::Lost,
         ]), 0..40),
     ) {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .start_paused(true)
-            .build()
-            .unwrap();
-        runtime.block_on(async {
+        on_paused_time(async {
             let mut bench = Bench::empty();
             bench.world.lag(Duration::from_secs(lag));
             bench.serve(&[FQDN]);
