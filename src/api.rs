@@ -14,6 +14,7 @@ pub mod app_registration;
 pub mod check;
 mod container;
 pub mod container_group;
+pub mod crd;
 mod hints;
 pub mod issuer;
 pub mod parse;
