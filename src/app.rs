@@ -107,7 +107,7 @@ impl App {
 
     /// Opens the home.
     pub async fn home(&self) -> Result<Home> {
-        wire::open_home(&self.location).await
+        wire::open_home(&self.location, &daemon::Share::default()).await
     }
 
     /// The Azure to use: the one that was asked for, else the home's, else the public one. A home

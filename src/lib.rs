@@ -8,6 +8,7 @@ pub mod api;
 pub mod app;
 pub mod azure;
 pub mod cli;
+pub mod cluster;
 pub mod core;
 pub mod emulator;
 pub mod files;

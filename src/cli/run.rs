@@ -29,6 +29,12 @@ pub(super) struct RunArgs {
     /// Where readiness and metrics are served
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: String,
+    /// In a cluster: look after this namespace alone; may be given more than once
+    #[arg(long = "watch-namespace", value_name = "NAMESPACE")]
+    namespaces: Vec<String>,
+    /// In a cluster: so many replicas share the namespaces, any further ones stand by
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
+    shards: u32,
 }
 
 /// Runs a parsed command line.
@@ -103,6 +109,7 @@ impl Session {
             manifests: args.manifests.clone(),
             prune: args.prune,
             listen: args.listen.clone(),
+            share: app::daemon::Share { namespaces: args.namespaces.clone(), shards: args.shards },
         };
         let stop = CancellationToken::new();
         stoppable(&stop, self.app.run(&daemon, stop.clone())).await

@@ -60,16 +60,20 @@ fn claim() -> Value {
                 "maxProperties": 16,
                 "additionalProperties": {"type": "string", "maxLength": 1024},
             },
+            "uid": {
+                "description": "The object's uid in the home that it was brought from; the mark in Azure names it.",
+                "type": "string",
+            },
         },
     })
 }
 
-/// What the last pass left for the next.
+/// What the last pass left for the next. A text, so that the API server keeps no track of who wrote which
+/// field of it.
 fn memory() -> Value {
     json!({
-        "description": "What the operator remembers between two passes: attempts, waits, drawn times. Losing it costs a wait.",
-        "type": "object",
-        "x-kubernetes-preserve-unknown-fields": true,
+        "description": "What the operator remembers between two passes, as JSON: attempts, waits, drawn times. Losing it costs a wait.",
+        "type": "string",
     })
 }
 
