@@ -5,9 +5,8 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{ChildStdin, Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
-use std::time::Duration;
 
 use aci_operator::tls;
 use k8s_openapi::api::core::v1::Namespace;
@@ -19,8 +18,8 @@ use serde_json::json;
 /// The server that [`server`] starts.
 pub(super) struct Server {
     kubeconfig: PathBuf,
-    /// Open as long as this process lives.
-    _held: ChildStdin,
+    /// Its standard input is open as long as this process lives.
+    _process: Child,
 }
 
 /// The API server of this process, with the kinds in it.
@@ -32,11 +31,9 @@ pub(super) fn server() -> &'static Server {
         server.kubectl_done(&["apply", "-f", crds]);
         let established = ["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"];
         server.kubectl_done(&established);
-        // Discovery and documentation follow a moment later.
+        // Discovery and documentation follow a moment later; each look takes a while itself.
         let known = |name| server.kubectl(&["explain", name], "").status.success();
-        while !["acg", "aciissuer", "apr"].into_iter().all(known) {
-            std::thread::sleep(Duration::from_millis(100));
-        }
+        while !["acg", "aciissuer", "apr"].into_iter().all(known) {}
         server
     })
 }
@@ -64,11 +61,10 @@ impl Server {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let held = child.stdin.take().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         assert_eq!(line, "ready\n", "the logs are in {}", folder.display());
-        Self { kubeconfig: folder.join("kubeconfig"), _held: held }
+        Self { kubeconfig: folder.join("kubeconfig"), _process: child }
     }
 
     /// Of a cluster administrator.

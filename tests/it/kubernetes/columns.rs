@@ -70,7 +70,6 @@ async fn samples_are_taken_and_shown() {
     );
 }
 
-/// `kubectl wait` and GitOps tools read these conditions.
 #[test]
 fn fields_are_explained() {
     let server = server();
