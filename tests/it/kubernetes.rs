@@ -6,9 +6,11 @@ use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Api, Client};
 use serde_json::Value;
 
+mod chart;
 mod columns;
 mod immutable;
 mod refusals;
+mod release;
 #[path = "../shared/kubernetes.rs"]
 mod server;
 

@@ -7,6 +7,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use aci_operator::tls;
 use k8s_openapi::api::core::v1::Namespace;
@@ -50,10 +51,13 @@ fn tools() -> PathBuf {
 }
 
 impl Server {
-    fn start() -> Self {
+    /// An empty server, for as long as this value lives.
+    pub(super) fn start() -> Self {
+        static STARTED: AtomicU32 = AtomicU32::new(0);
         let program = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/kubernetes/server");
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
-            .join(format!("kubernetes-{}", std::process::id()));
+        let (process, number) = (std::process::id(), STARTED.fetch_add(1, Ordering::Relaxed));
+        let folder =
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("kubernetes-{process}-{number}"));
         let mut child = Command::new(program)
             .arg(&folder)
             .env("KUBERNETES_BIN", tools())
