@@ -29,7 +29,7 @@ pub(super) fn server() -> &'static Server {
     SERVER.get_or_init(|| {
         let server = Server::start();
         let crds = concat!(env!("CARGO_MANIFEST_DIR"), "/manifests/crds");
-        server.kubectl_done(&["apply", "-f", crds]);
+        server.kubectl_done(&["apply", "-k", crds]);
         let established = ["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"];
         server.kubectl_done(&established);
         // Discovery and documentation follow a moment later; each look takes a while itself.
@@ -78,16 +78,22 @@ impl Server {
 
     /// A client of this test's runtime, as administrator, whose namespace is `name`, made anew.
     pub(super) async fn namespace(&self, name: &str) -> Client {
-        tls::install_provider();
-        let kubeconfig = Kubeconfig::read_from(&self.kubeconfig).unwrap();
-        let options = KubeConfigOptions::default();
-        let mut config = Config::from_custom_kubeconfig(kubeconfig, &options).await.unwrap();
-        name.clone_into(&mut config.default_namespace);
-        let client = Client::try_from(config).unwrap();
+        let client = self.client(name, None).await;
         let namespace = serde_json::from_value(json!({"metadata": {"name": name}})).unwrap();
         let namespaces: Api<Namespace> = Api::all(client.clone());
         namespaces.create(&PostParams::default(), &namespace).await.unwrap();
         client
+    }
+
+    /// A client of this test's runtime, as administrator or as somebody else.
+    pub(super) async fn client(&self, namespace: &str, who: Option<&str>) -> Client {
+        tls::install_provider();
+        let kubeconfig = Kubeconfig::read_from(&self.kubeconfig).unwrap();
+        let options = KubeConfigOptions::default();
+        let mut config = Config::from_custom_kubeconfig(kubeconfig, &options).await.unwrap();
+        namespace.clone_into(&mut config.default_namespace);
+        config.auth_info.impersonate = who.map(str::to_owned);
+        Client::try_from(config).unwrap()
     }
 
     /// What kubectl says.

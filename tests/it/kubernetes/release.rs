@@ -1,5 +1,9 @@
 //! A release from `helm install` to `helm uninstall`, on a server of its own.
 
+use kube::api::{Patch, PatchParams};
+use serde_json::{Value, json};
+
+use super::api;
 use super::server::Server;
 
 const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/aci-operator");
@@ -12,8 +16,8 @@ fn can(server: &Server, who: &str, what: &[&str]) -> bool {
     String::from_utf8_lossy(&output.stdout).trim() == "yes"
 }
 
-#[test]
-fn a_release_is_installed_upgraded_and_uninstalled_without_its_objects() {
+#[tokio::test]
+async fn a_release_is_installed_upgraded_and_uninstalled_without_its_objects() {
     let server = Server::start();
     server.kubectl_done(&["create", "namespace", "ops"]);
     server.kubectl_done(&["create", "namespace", "app"]);
@@ -23,7 +27,7 @@ fn a_release_is_installed_upgraded_and_uninstalled_without_its_objects() {
     server.kubectl_done(&["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"]);
     server.kubectl_done(&["-n", "app", "apply", "-f", SAMPLES]);
     rights_of_the_operator(&server);
-    status_is_the_operators(&server);
+    status_is_the_operators(&server).await;
 
     server.helm_done(&[&["upgrade"], &release[..], &["--set", "replicas=3"]].concat());
     let replicas =
@@ -81,7 +85,7 @@ fn rights_of_the_operator(server: &Server) {
 }
 
 /// A claim in a status is what the operator deletes by: nobody else may write one.
-fn status_is_the_operators(server: &Server) {
+async fn status_is_the_operators(server: &Server) {
     let patch = r#"{"status": {"claim": {"phase": "Made"}}}"#;
     let write = ["-n", "app", "patch", "acg/app-with-ssl", "--subresource=status", "--type=merge"];
     let write = [&write[..], &["--patch", patch]].concat();
@@ -93,7 +97,12 @@ fn status_is_the_operators(server: &Server) {
         }
     };
     assert!(refused.contains("the status is the operator's alone"), "{refused}");
-    server.kubectl_done(&[&write[..], &["--as", OPERATOR]].concat());
+    // The operator itself sends the patch alone, and never gets a status.
+    let group = json!({"kind": "ContainerGroup"});
+    let groups = api(&server.client("app", Some(OPERATOR)).await, &group);
+    let patch: Value = serde_json::from_str(patch).unwrap();
+    let patch = Patch::Merge(&patch);
+    groups.patch_status("app-with-ssl", &PatchParams::default(), &patch).await.unwrap();
     // The rest of the object is its users'.
     let annotate = ["-n", "app", "annotate", "acg/app-with-ssl", "example.com/a=b"];
     server.kubectl_done(&annotate);
