@@ -181,6 +181,8 @@ enum Command {
     /// The root certificates of issuers
     #[command(subcommand)]
     Ca(ca::Command),
+    /// Prints the kinds as Kubernetes' custom resource definitions
+    Crds(meta::CrdsArgs),
     /// Prints a completion script
     Completions(meta::CompletionsArgs),
     /// Prints the version

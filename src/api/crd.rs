@@ -8,7 +8,6 @@
 
 use kube::CustomResourceExt;
 use schemars::JsonSchema;
-use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::container_group::schema;
@@ -30,14 +29,6 @@ pub fn all() -> serde_json::Result<Vec<Value>> {
         definition::<ContainerGroup, ContainerGroupSpec>(rules::CONTAINER_GROUP)?,
         definition::<Issuer, IssuerSpec>(rules::ISSUER)?,
     ])
-}
-
-/// A document as YAML, in the order in which people read a definition.
-///
-/// # Errors
-/// A value that YAML cannot hold: none of this release.
-pub fn yaml(document: &impl Serialize) -> Result<String, serde_saphyr::ser::Error> {
-    serde_saphyr::to_string(document)
 }
 
 fn definition<K: CustomResourceExt, S: JsonSchema>(rules: &[Rule]) -> serde_json::Result<Value> {

@@ -55,6 +55,7 @@ fn start(cli: &Cli, screen: Screen) -> Result {
     tls::install_provider();
     match &cli.command {
         Command::Completions(args) => return meta::completions(args),
+        Command::Crds(_) => return meta::crds(cli.global.output),
         Command::Version(_) => return meta::version(cli.global.output),
         _ => {}
     }
@@ -100,7 +101,7 @@ impl Session {
             Command::Open(args) => self.open(args).await,
             Command::Ca(command) => self.ca(command).await,
             // Answered before there is a session.
-            Command::Completions(_) | Command::Version(_) => Ok(Exit::Done),
+            Command::Completions(_) | Command::Crds(_) | Command::Version(_) => Ok(Exit::Done),
         }
     }
 
