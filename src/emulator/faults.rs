@@ -142,6 +142,18 @@ pub enum Effect {
     },
 }
 
+impl Fault {
+    /// Whether it is about this operation on this group.
+    fn meets(&self, operation: Operation, group: Option<&str>) -> bool {
+        let here = match self.operation {
+            Some(only) => only == operation,
+            None => self.effect.applies_to(operation),
+        };
+        let meant = |only: &str| group.is_some_and(|group| group.eq_ignore_ascii_case(only));
+        here && self.group.as_deref().is_none_or(meant)
+    }
+}
+
 impl Effect {
     /// What the effect applies to where the fault does not say.
     fn applies_to(&self, operation: Operation) -> bool {
@@ -217,6 +229,12 @@ impl Faults {
         self.take(operation, group, |effect| !effect.is_outward())
     }
 
+    /// The effects on an operation that are not used up by it: how long something takes.
+    pub fn standing(&self, operation: Operation, group: Option<&str>) -> Vec<Effect> {
+        let here = self.0.iter().filter(|fault| fault.meets(operation, group));
+        here.map(|fault| fault.effect.clone()).collect()
+    }
+
     fn take(
         &mut self,
         operation: Operation,
@@ -225,15 +243,7 @@ impl Faults {
     ) -> Vec<Effect> {
         let mut taken = Vec::new();
         for fault in &mut self.0 {
-            let here = match fault.operation {
-                Some(only) => only == operation,
-                None => fault.effect.applies_to(operation),
-            };
-            let meant = fault
-                .group
-                .as_deref()
-                .is_none_or(|only| group.is_some_and(|group| group.eq_ignore_ascii_case(only)));
-            if here && meant && wanted(&fault.effect) {
+            if fault.meets(operation, group) && wanted(&fault.effect) {
                 taken.push(fault.effect.clone());
                 if let Some(times) = &mut fault.times {
                     *times -= 1;

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::identities::{IDENTITY_TYPE, IdentityIds};
 use super::{Azure, Error, GroupId, Now};
+use crate::emulator::faults::{Effect, Operation};
 
 /// What a group carries.
 #[derive(Clone, Default, Deserialize, PartialEq, Serialize)]
@@ -120,6 +121,12 @@ impl Azure {
             }
         };
         found.ok_or(NoIdentity::NotFound)
+    }
+
+    /// The injected effects on an operation in the group with this engine key.
+    pub fn standing(&self, operation: Operation, group: &str) -> Vec<Effect> {
+        let found = self.groups.values().find(|stored| stored.key == group);
+        self.faults.standing(operation, found.map(|group| group.name.as_str()))
     }
 
     /// When the containers of a group that runs were started last, by its engine key.
