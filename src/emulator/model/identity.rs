@@ -60,8 +60,7 @@ impl Azure {
     /// The ids of the identities that a PUT would have the group carry, as they are written; its caller
     /// needs the right to assign each of them.
     pub fn links(body: &Value) -> Vec<String> {
-        let assigned = body["identity"]["userAssignedIdentities"].as_object();
-        assigned.into_iter().flatten().map(|(id, _)| id.clone()).collect()
+        assigned(body).into_iter().filter(|id| place(id).is_some()).collect()
     }
 
     /// Reads `identity` of a PUT of the group `resource`; what is not given is gone.
@@ -78,7 +77,7 @@ impl Azure {
             let message = format!("The identity type '{}' is invalid.", given["type"]);
             return Err(Error::bad("InvalidIdentityType", message));
         }
-        let assigned = Self::links(body);
+        let assigned = assigned(body);
         if kinds.contains(&"userassigned") == assigned.is_empty() {
             let message = if assigned.is_empty() {
                 "The request format was unexpected, a UserAssigned identity type should contain: \
@@ -166,6 +165,11 @@ impl Azure {
         }
         Some(shown)
     }
+}
+
+fn assigned(body: &Value) -> Vec<String> {
+    let assigned = body["identity"]["userAssignedIdentities"].as_object();
+    assigned.into_iter().flatten().map(|(id, _)| id.clone()).collect()
 }
 
 /// The resource group and name in an identity's id.
