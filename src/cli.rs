@@ -13,6 +13,7 @@ mod apply;
 mod ca;
 mod container;
 mod describe;
+mod fault;
 mod get;
 mod human;
 mod local;

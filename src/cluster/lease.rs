@@ -141,7 +141,7 @@ impl Cluster {
         let now = Instant::now();
         let version = lease.and_then(|lease| lease.metadata.resource_version.clone());
         let mut seen = lock(&self.shared.seen);
-        let (known, since) = seen.entry(name.to_owned()).or_insert((version.clone(), now));
+        let (known, since) = seen.entry(name.to_owned()).or_insert_with(|| (version.clone(), now));
         if *known != version {
             (*known, *since) = (version, now);
         }

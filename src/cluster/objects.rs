@@ -101,7 +101,9 @@ impl Objects {
             .map(|object| ObjectKey::of(kind, &object.metadata))
             .filter(|key| !shown.contains(key))
             .collect();
-        gone.iter().for_each(|key| self.forget(key));
+        for key in &gone {
+            self.forget(key);
+        }
         gone
     }
 }

@@ -8,10 +8,11 @@ use futures::stream::{self, BoxStream, SelectAll, Stream, StreamExt as _};
 use kube::ResourceExt as _;
 use kube::api::DynamicObject;
 use kube::runtime::{WatchStreamExt as _, watcher};
-use serde_json::Value;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 
 use super::{Cluster, KINDS, lock};
-use crate::api::{Object, ObjectKey};
+use crate::api::{Object, ObjectKey, annotations};
 use crate::ports::Change;
 
 /// One watch of the API server's.
@@ -182,20 +183,19 @@ impl Watching {
 /// The object in the shape of its kind, without status. Marks of the operator's own are no one else's
 /// to set.
 fn typed(kind: &str, object: &Arc<DynamicObject>) -> Result<Object, String> {
-    let mut tree = serde_json::json!({"apiVersion": "", "kind": kind, "spec": object.data["spec"]});
+    let mut tree = json!({"apiVersion": "", "kind": kind, "spec": object.data["spec"]});
     tree["metadata"] = serde_json::to_value(&object.metadata).unwrap_or_default();
     if let Some(marks) = tree["metadata"]["annotations"].as_object_mut() {
-        marks.retain(|name, _| {
-            name != crate::api::annotations::INVALID && name != crate::api::annotations::ORPHANED
-        });
-    }
-    fn read<T: serde::de::DeserializeOwned>(tree: Value) -> Result<Box<T>, String> {
-        // The path alone: serde's text would repeat values.
-        serde_path_to_error::deserialize(tree).map(Box::new).map_err(|e| e.path().to_string())
+        marks.retain(|name, _| name != annotations::INVALID && name != annotations::ORPHANED);
     }
     match kind {
         "Issuer" => read(tree).map(Object::Issuer),
         "AppRegistration" => read(tree).map(Object::AppRegistration),
         _ => read(tree).map(Object::ContainerGroup),
     }
+}
+
+fn read<T: DeserializeOwned>(tree: Value) -> Result<Box<T>, String> {
+    // The path alone: serde's text would repeat values.
+    serde_path_to_error::deserialize(tree).map(Box::new).map_err(|e| e.path().to_string())
 }

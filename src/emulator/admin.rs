@@ -11,6 +11,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 
+use super::access::Accesses;
 use super::directory::Directory;
 use super::entra::Entra;
 use super::faults::{Fault, Operation};
@@ -75,6 +76,7 @@ impl Admin {
         let admin = Arc::new(self);
         Router::new()
             .route("/status", get(status))
+            .route("/access", get(access))
             .route("/faults", post(inject).delete(clear))
             .route("/reset", post(reset))
             .layer(middleware::from_fn_with_state(Arc::clone(&admin), authorize))
@@ -102,6 +104,10 @@ async fn status(State(admin): State<Arc<Admin>>) -> Json<Status> {
     })
 }
 
+async fn access(State(admin): State<Arc<Admin>>) -> Json<Accesses> {
+    Json(admin.world.access.all())
+}
+
 async fn inject(State(admin): State<Arc<Admin>>, Json(injection): Json<Injection>) -> Response {
     let outcome = admin.world.with(|azure, now| match injection {
         Injection::Fault(fault) => {
@@ -127,6 +133,7 @@ async fn clear(State(admin): State<Arc<Admin>>) -> StatusCode {
 async fn reset(State(admin): State<Arc<Admin>>) -> Response {
     admin.directory.with(Directory::wipe);
     admin.entra.wipe();
+    admin.world.access.clear();
     match admin.world.reset().await {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(error) => (StatusCode::BAD_GATEWAY, error.to_string()).into_response(),

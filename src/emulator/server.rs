@@ -1,5 +1,6 @@
 //! Bringing a local Azure up on a directory, and down again.
 
+use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -23,6 +24,7 @@ use super::entra::{self, Entra, identity_routes};
 use super::graph::Graph;
 use super::installation::{Installation, Listeners};
 use super::kept::Kept;
+use super::metadata::{self, Metadata};
 use super::model::{Azure, Settings};
 use super::requests::Requests;
 use super::world::World;
@@ -119,7 +121,7 @@ pub async fn serve(config: Config, shutdown: impl Future<Output = ()>) -> Result
     let directory = Arc::new(open_directory(dir, &facts)?);
     let entra = Entra::open(dir, facts.clone(), Arc::clone(&directory), config.clock)?;
     let entra = Arc::new(entra);
-    let world = open_world(&config, &facts)?;
+    let world = open_world(&config, &facts, &directory)?;
 
     let site = Site {
         config: &config,
@@ -129,12 +131,15 @@ pub async fn serve(config: Config, shutdown: impl Future<Output = ()>) -> Result
         world: &world,
     };
     let handle = Handle::new();
-    let entra_address = listeners.entra.local_addr()?;
+    let mut addresses = vec![metadata::ADDRESS];
+    for listener in [&listeners.arm, &listeners.entra, &listeners.graph, &listeners.exec] {
+        addresses.push(listener.local_addr()?);
+    }
     let (opened, doors) = mpsc::unbounded_channel();
     let mut servers = site.listen(listeners, doors, &authority, &handle)?;
     // Before the groups are taken up: their containers find local Azure from their first moment.
     let trusted = authority.bundle().into_bytes();
-    config.engine.offer(Inside { addresses: vec![entra_address], trusted, opened }).await?;
+    config.engine.offer(Inside { addresses, trusted, opened }).await?;
     world.resume().await;
     write_federated_token(dir, &entra)?;
     servers.spawn(refresh(dir.clone(), Arc::clone(&entra)));
@@ -155,7 +160,17 @@ pub async fn serve(config: Config, shutdown: impl Future<Output = ()>) -> Result
 
 const FEDERATED_TOKEN: &str = "federated-token";
 
-fn open_world(config: &Config, facts: &Installation) -> Result<Arc<World>, Error> {
+fn open_world(
+    config: &Config,
+    facts: &Installation,
+    directory: &Arc<Kept<Directory>>,
+) -> Result<Arc<World>, Error> {
+    // The client of `local env`, and the identity of the identity endpoint.
+    let first = [facts.client_id, facts.identity_client_id];
+    let owners = directory.look(|directory| {
+        let found = first.iter().map(|id| directory.service_principal(&id.to_string()));
+        found.flatten().map(|principal| principal.id).collect()
+    });
     let settings = Settings {
         subscription: facts.subscription.to_string(),
         tenant: facts.tenant.to_string(),
@@ -163,13 +178,14 @@ fn open_world(config: &Config, facts: &Installation) -> Result<Arc<World>, Error
         seed: facts.seed.to_string(),
         provisioning: config.provisioning,
         page: config.page,
+        owners,
     };
     let file = config.dir.join("model.json");
     let azure = match files::read(&file)? {
         Some(saved) => Azure::restore(settings, &saved)?,
         None => Azure::new(settings),
     };
-    Ok(World::new(azure, file, Arc::clone(&config.engine), config.clock))
+    Ok(World::new(azure, file, Arc::clone(directory), Arc::clone(&config.engine), config.clock))
 }
 
 fn open_directory(dir: &Path, facts: &Installation) -> Result<Kept<Directory>, Error> {
@@ -214,19 +230,23 @@ impl Site<'_> {
         let tls = RustlsConfig::from_config(Arc::new(server));
         let requests = Arc::new(Requests::open(&self.config.dir.join("requests.jsonl"))?);
         let sessions = Arc::new(Sessions::default());
-        let sign_in = self.sign_in(&requests).routes();
-        let encrypted = [
+        // What groups reach too, at the same ports.
+        let public = [
             (listeners.arm, self.arm(&requests, &sessions).routes()),
-            (listeners.entra, sign_in.clone()),
+            (listeners.entra, self.sign_in(&requests).routes()),
             (listeners.graph, self.graph(&requests).routes()),
             (listeners.exec, exec_routes(sessions, Arc::clone(&self.config.engine))),
-            (listeners.admin, self.admin(requests).routes()),
         ];
+        let mut inside = HashMap::new();
         let mut servers = JoinSet::new();
-        for (listener, routes) in encrypted {
+        for (listener, routes) in public {
+            inside.insert(listener.local_addr()?.port(), routes.clone());
             servers.spawn(serve_tls(listener, routes, tls.clone(), handle.clone()));
         }
-        servers.spawn(serve_doors(doors, sign_in, tls));
+        let metadata = self.metadata(&requests);
+        servers.spawn(serve_doors(doors, Rooms { inside, metadata, tls: tls.clone() }));
+        let admin = self.admin(requests).routes();
+        servers.spawn(serve_tls(listeners.admin, admin, tls, handle.clone()));
         let plain = axum_server::from_tcp(listeners.identity)?.handle(handle.clone());
         let routes = identity_routes(Arc::clone(self.entra));
         servers.spawn(plain.serve(routes.into_make_service()));
@@ -237,6 +257,7 @@ impl Site<'_> {
         Arm::new(
             Arc::clone(self.world),
             Arc::clone(self.entra),
+            Arc::clone(self.directory),
             self.facts.clone(),
             Arc::clone(requests),
             Arc::clone(sessions),
@@ -256,6 +277,14 @@ impl Site<'_> {
         entra::Site {
             entra: Arc::clone(self.entra),
             world: Arc::clone(self.world),
+            requests: Arc::clone(requests),
+        }
+    }
+
+    fn metadata(&self, requests: &Arc<Requests>) -> Metadata {
+        Metadata {
+            world: Arc::clone(self.world),
+            entra: Arc::clone(self.entra),
             requests: Arc::clone(requests),
         }
     }
@@ -282,19 +311,36 @@ async fn serve_tls(
     server.serve(routes.into_make_service()).await
 }
 
-/// Serves Entra ID inside the groups, at each door until its group goes.
-async fn serve_doors(
-    mut doors: UnboundedReceiver<Door>,
-    routes: Router,
+/// What is served inside the groups.
+struct Rooms {
+    /// By port, over TLS.
+    inside: HashMap<u16, Router>,
+    metadata: Metadata,
     tls: RustlsConfig,
-) -> io::Result<()> {
+}
+
+impl Rooms {
+    async fn serve(&self, group: String, listener: TcpListener) -> io::Result<()> {
+        let address = listener.local_addr()?;
+        if address == metadata::ADDRESS {
+            let routes = self.metadata.routes(group).into_make_service();
+            return axum_server::from_tcp(listener)?.serve(routes).await;
+        }
+        let routes = self.inside.get(&address.port()).cloned().unwrap_or_default();
+        serve_tls(listener, routes, self.tls.clone(), Handle::new()).await
+    }
+}
+
+/// Serves local Azure inside the groups, at each door until its group goes.
+async fn serve_doors(mut doors: UnboundedReceiver<Door>, rooms: Rooms) -> io::Result<()> {
+    let rooms = Arc::new(rooms);
     let mut servers = JoinSet::new();
     loop {
         tokio::select! {
-            Some(Door { listener, closed }) = doors.recv() => {
-                let (routes, tls) = (routes.clone(), tls.clone());
+            Some(Door { group, listener, closed }) = doors.recv() => {
+                let rooms = Arc::clone(&rooms);
                 servers.spawn(async move {
-                    let serving = serve_tls(listener, routes, tls, Handle::new());
+                    let serving = rooms.serve(group, listener);
                     // Dropped, it closes its socket; one that fails is no reason for the others to.
                     closed.run_until_cancelled(serving).await
                 });

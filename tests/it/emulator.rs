@@ -3,7 +3,8 @@
 mod applications;
 mod exec;
 mod graph;
-mod local;
+pub(crate) mod local;
+mod rights;
 mod sign_in;
 
 use std::sync::Arc;
