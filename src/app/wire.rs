@@ -59,7 +59,7 @@ pub(super) enum ManifestSource {
     /// In directories that the daemon is given.
     Elsewhere,
     /// In the cluster.
-    Cluster(Cluster),
+    Cluster(Arc<Cluster>),
 }
 
 /// Opens the home at `location`; `share` says which part of a cluster is meant.
@@ -87,12 +87,12 @@ pub(super) async fn open_home(location: &Location, share: &Share) -> Result<Home
             let (clock, random) = (Arc::new(SystemClock), Arc::new(OsRandom));
             let identity = identity()?;
             let cluster = Cluster::open(place, identity, fence.clone(), clock, random).await?;
-            let shared = Arc::new(cluster.clone());
+            let cluster = Arc::new(cluster);
             Ok(Home {
-                ledger: shared.clone(),
-                secrets: shared.clone(),
-                requests: shared.clone(),
-                seat: shared,
+                ledger: cluster.clone(),
+                secrets: cluster.clone(),
+                requests: cluster.clone(),
+                seat: cluster.clone(),
                 fence,
                 location: location.clone(),
                 manifests: ManifestSource::Cluster(cluster),
