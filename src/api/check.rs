@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::container_group::{
     Container, ContainerGroup, IpAddress, IpAddressType, OsType, Port, Protocol, Tls,
 };
-use super::{Issuer, Object};
+use super::{AppRegistration, Issuer, Object};
 use crate::core::{Invalid, names, sidecar};
 
 mod app_registration;
@@ -23,13 +23,41 @@ const LONGEST: Duration = Duration::from_hours(24 * 3653);
 
 /// All mistakes of an object that has the right shape.
 pub fn check(object: &Object) -> Vec<Invalid> {
-    let mut found = Found::default();
     match object {
-        Object::ContainerGroup(group) => container_group(group, &mut found),
-        Object::Issuer(issuer) => self::issuer(issuer, &mut found),
-        Object::AppRegistration(it) => app_registration::check(it, &mut found),
+        Object::ContainerGroup(group) => group.mistakes(),
+        Object::Issuer(issuer) => issuer.mistakes(),
+        Object::AppRegistration(registration) => registration.mistakes(),
     }
-    found.0
+}
+
+/// An object that has the right shape, and may be wrong all the same.
+pub trait Checked {
+    /// All its mistakes.
+    fn mistakes(&self) -> Vec<Invalid>;
+}
+
+impl Checked for ContainerGroup {
+    fn mistakes(&self) -> Vec<Invalid> {
+        let mut found = Found::default();
+        container_group(self, &mut found);
+        found.0
+    }
+}
+
+impl Checked for Issuer {
+    fn mistakes(&self) -> Vec<Invalid> {
+        let mut found = Found::default();
+        issuer(self, &mut found);
+        found.0
+    }
+}
+
+impl Checked for AppRegistration {
+    fn mistakes(&self) -> Vec<Invalid> {
+        let mut found = Found::default();
+        app_registration::check(self, &mut found);
+        found.0
+    }
 }
 
 /// What is no mistake, but will hurt.
