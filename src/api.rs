@@ -16,6 +16,7 @@ mod container;
 pub mod container_group;
 pub mod crd;
 mod hints;
+mod identity;
 pub mod issuer;
 pub mod parse;
 mod shape;

@@ -106,6 +106,18 @@ pub(super) const CONTAINER_GROUP: &[Rule] = &[
         "is no file name",
     ),
     rule(
+        "spec.identity",
+        "(self.type == 'SystemAssigned') == (!has(self.userAssignedIdentities) \
+         || self.userAssignedIdentities.size() == 0)",
+        "`UserAssigned` names identities here, `SystemAssigned` alone names none",
+    )
+    .of(".userAssignedIdentities"),
+    rule(
+        "spec.identity.userAssignedIdentities",
+        "self.all(id, id.matches('^(?i)/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft[.]ManagedIdentity/userAssignedIdentities/[^/]+$'))",
+        "is no resource id of an identity: `az identity show --query id` prints it",
+    ),
+    rule(
         "spec",
         "self.osType == 'Linux' || !has(self.volumes) || self.volumes.all(volume, !has(volume.secret))",
         "needs `osType: Linux`",
