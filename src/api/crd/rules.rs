@@ -256,6 +256,6 @@ pub(super) const APP_REGISTRATION: &[Rule] = &[
 ];
 
 const REDIRECT_URI: &str = "!self.contains('*') && !self.contains('#') \
-     && (self.startsWith('https://') || self.matches('^http://localhost(:[0-9]+)?([/?].*)?$'))";
+     && self.matches(r'^(?i)\\s*(https://.+|http://localhost(:[0-9]*)?([/?].*)?)$')";
 const NO_REDIRECT_URI: &str =
     "must begin with `https://`, or `http://localhost`, and have neither a wildcard nor a fragment";
