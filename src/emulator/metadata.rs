@@ -94,7 +94,7 @@ impl Metadata {
             [one] => one,
             _ => return refuse("Only one of client_id, object_id and msi_res_id may be given"),
         };
-        match self.world.with(|azure, _| azure.identity_in(group, asked)) {
+        match self.world.look(|azure, _| azure.identity_in(group, asked)) {
             Ok(ids) => {
                 let granted =
                     self.entra.metadata_token(ids.client, field("resource").unwrap_or_default());
@@ -114,7 +114,7 @@ impl Metadata {
     /// What it answers while an injected fault keeps it back: at first nobody answers
     /// (azure-docs #61447), then it says that it is not ready, as the page lists it.
     fn late(&self, group: &str) -> Option<Answer> {
-        let (by, started, now) = self.world.with(|azure, now| {
+        let (by, started, now) = self.world.look(|azure, now| {
             let effects = azure.standing(Operation::Identity, group);
             let by = effects.into_iter().find_map(|effect| match effect {
                 Effect::IdentityLate { seconds } => Some(TimeDelta::seconds(seconds.into())),
