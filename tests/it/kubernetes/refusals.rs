@@ -72,6 +72,17 @@ async fn a_group_is_refused_with_the_words_of_the_check() {
     let cases: &[(&[(&str, Value)], &str)] = &[
         (&[("/spec/tls", none.clone())], "without `tls` it needs `ports`"),
         (
+            &[("/spec/identity", json!({"type": "UserAssigned"}))],
+            "`UserAssigned` names identities here, `SystemAssigned` alone names none",
+        ),
+        (
+            &[(
+                "/spec/identity",
+                json!({"type": "UserAssigned", "userAssignedIdentities": {"me": {}}}),
+            )],
+            "is no resource id of an identity: `az identity show --query id` prints it",
+        ),
+        (
             &[("/spec/ipAddress", none.clone())],
             "needs an `ipAddress`: nobody could reach the sidecar",
         ),
