@@ -72,17 +72,6 @@ async fn a_group_is_refused_with_the_words_of_the_check() {
     let cases: &[(&[(&str, Value)], &str)] = &[
         (&[("/spec/tls", none.clone())], "without `tls` it needs `ports`"),
         (
-            &[("/spec/identity", json!({"type": "UserAssigned"}))],
-            "`UserAssigned` names identities here, `SystemAssigned` alone names none",
-        ),
-        (
-            &[(
-                "/spec/identity",
-                json!({"type": "UserAssigned", "userAssignedIdentities": {"me": {}}}),
-            )],
-            "is no resource id of an identity: `az identity show --query id` prints it",
-        ),
-        (
             &[("/spec/ipAddress", none.clone())],
             "needs an `ipAddress`: nobody could reach the sidecar",
         ),
@@ -178,6 +167,31 @@ async fn a_group_is_refused_with_the_words_of_the_check() {
         (&[("/spec/tls/duration", json!("90"))], "is no duration: write it as `90d` or `12h`"),
     ];
     refused(&group(), "refusals-group", cases).await;
+}
+
+#[tokio::test]
+async fn an_identity_is_refused_with_the_words_of_the_check() {
+    let id = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities/me";
+    let identity = |kind: &str, id: &str| {
+        let identity = json!({"type": kind, "userAssignedIdentities": {id: {}}});
+        ("/spec/identity", identity)
+    };
+    let cases: &[(&[(&str, Value)], &str)] = &[
+        (
+            &[("/spec/identity", json!({"type": "UserAssigned"}))],
+            "`UserAssigned` names identities here, `SystemAssigned` alone names none",
+        ),
+        (
+            &[identity("SystemAssigned", id)],
+            "`UserAssigned` names identities here, `SystemAssigned` alone names none",
+        ),
+        (
+            &[identity("UserAssigned", "me")],
+            "is no resource id of an identity: `az identity show --query id` prints it",
+        ),
+    ];
+    let good = edited(&group(), &[identity("SystemAssigned, UserAssigned", id)]);
+    refused(&good, "refusals-identity", cases).await;
 }
 
 #[tokio::test]
