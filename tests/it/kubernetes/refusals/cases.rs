@@ -250,3 +250,23 @@ pub(super) fn registration_cases() -> Vec<Case> {
         ),
     ]
 }
+
+const IDENTITY: &str = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities/me";
+
+fn identity(kind: &str, id: &str) -> (&'static str, Value) {
+    ("/spec/identity", json!({"type": kind, "userAssignedIdentities": {id: {}}}))
+}
+
+pub(super) fn with_identity() -> Value {
+    edited(&group(), &[identity("SystemAssigned, UserAssigned", IDENTITY)])
+}
+
+pub(super) fn identity_cases() -> Vec<Case> {
+    let one_of = "`UserAssigned` names identities here, `SystemAssigned` alone names none";
+    let id = "is no resource id of an identity: `az identity show --query id` prints it";
+    vec![
+        (vec![("/spec/identity", json!({"type": "UserAssigned"}))], one_of),
+        (vec![identity("SystemAssigned", IDENTITY)], one_of),
+        (vec![identity("UserAssigned", "me")], id),
+    ]
+}
