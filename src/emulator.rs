@@ -17,6 +17,7 @@ pub mod model;
 pub mod proxy;
 mod requests;
 mod server;
+mod storage;
 mod world;
 
 pub use self::admin::{Injection, KeyAccident, Status};

@@ -5,6 +5,7 @@ mod answer;
 mod exec;
 mod limits;
 mod route;
+mod storage;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +26,7 @@ use super::faults::{Effect, Operation};
 use super::installation::Installation;
 use super::model::{Azure, Error, Reply};
 use super::requests::Requests;
+use super::storage::Storage;
 use super::world::World;
 
 pub(super) use self::access::challenge;
@@ -40,6 +42,7 @@ pub(super) struct Arm {
     pub(super) facts: Installation,
     pub(super) requests: Arc<Requests>,
     pub(super) sessions: Arc<Sessions>,
+    pub(super) storage: Arc<Storage>,
     limits: Limits,
 }
 
@@ -51,8 +54,9 @@ impl Arm {
         facts: Installation,
         requests: Arc<Requests>,
         sessions: Arc<Sessions>,
+        storage: Arc<Storage>,
     ) -> Self {
-        Self { world, entra, facts, requests, sessions, limits: Limits::default() }
+        Self { world, entra, facts, requests, sessions, storage, limits: Limits::default() }
     }
 
     /// Every path of ARM.
@@ -143,6 +147,7 @@ impl Arm {
             Route::OperationStatus(_, id) => {
                 world.with(|azure, now| azure.operation_status(now, &id))?
             }
+            Route::Storage(_, place) => self.account(&parts.method, &place, &body).await?,
             Route::OperationResult(_, id) => {
                 world.with(|azure, now| azure.operation_result(now, &id))?
             }

@@ -34,6 +34,14 @@ pub enum Operation {
     ResourceGroup,
     /// Anything else that ARM answers.
     Other,
+    /// GET and HEAD of a blob.
+    BlobRead,
+    /// PUT and DELETE of a blob or container.
+    BlobWrite,
+    /// LIST of blobs or containers.
+    BlobList,
+    /// Anything on leases of blobs and containers.
+    BlobLease,
     /// GET of Microsoft Graph.
     GraphRead,
     /// Anything else of Microsoft Graph.
@@ -44,6 +52,13 @@ pub enum Operation {
     EntraSignIn,
     /// A token of Entra.
     EntraToken,
+}
+
+impl Operation {
+    /// Whether it is of the Blob service.
+    fn is_blob(self) -> bool {
+        matches!(self, Self::BlobRead | Self::BlobWrite | Self::BlobList | Self::BlobLease)
+    }
 }
 
 impl fmt::Display for Operation {
@@ -65,6 +80,9 @@ pub struct Fault {
     /// Only to this container group, by name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
+    /// Only to what is in this blob container.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
     /// So many times; none: until cleared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub times: Option<u32>,
@@ -81,6 +99,16 @@ pub enum Effect {
     },
     /// 409 `ContainerGroupTransitioning`.
     Conflict,
+    /// The Blob service refuses: 409, 412, 429 or 503 with the code that it has for it.
+    BlobRefused {
+        /// The status.
+        status: u16,
+        /// Seconds in the header `Retry-After`, if it is sent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retry_after: Option<u32>,
+    },
+    /// A blob is written or deleted, and the connection ends before that is said.
+    BlobAnswerLost,
     /// 500 `InternalServerError`.
     Error,
     /// The answer comes late.
@@ -132,14 +160,19 @@ impl Effect {
     /// What the effect applies to where the fault does not say.
     fn applies_to(&self, operation: Operation) -> bool {
         use Operation::{
-            Delete, EntraKeys, EntraSignIn, EntraToken, Exec, GraphRead, GraphWrite, Patch, Poll,
+            BlobLease, BlobList, BlobRead, BlobWrite, Delete, EntraKeys, EntraSignIn, EntraToken, Exec, GraphRead, GraphWrite, Patch, Poll,
             Put, Restart, Start, Stop,
         };
         match self {
-            // Entra fails by itself: without it nobody gets as far as ARM.
+            // Entra fails by itself: without it nobody gets as far as ARM. So does storage.
             Self::Throttle { .. } | Self::Error | Self::Latency { .. } | Self::Reset => {
-                !matches!(operation, EntraKeys | EntraSignIn | EntraToken)
+                !matches!(operation, EntraKeys | EntraSignIn | EntraToken) && !operation.is_blob()
             }
+            Self::BlobRefused { status: 409 | 412, .. } => matches!(operation, BlobWrite),
+            Self::BlobRefused { .. } => {
+                matches!(operation, BlobRead | BlobWrite | BlobList | BlobLease)
+            }
+            Self::BlobAnswerLost => matches!(operation, BlobWrite | BlobLease),
             Self::Conflict => matches!(operation, Put | Delete | Start | Stop | Restart),
             Self::ExecRefused | Self::ExecDiesAfter { .. } => operation == Exec,
             Self::IgnoreField { .. } | Self::NormaliseField { .. } => operation == Put,
@@ -158,6 +191,8 @@ impl Effect {
                 | Self::Error
                 | Self::Latency { .. }
                 | Self::Reset
+                | Self::BlobRefused { .. }
+                | Self::BlobAnswerLost
         )
     }
 }
@@ -186,10 +221,10 @@ impl Faults {
     }
 
     /// What replaces or delays the answer to a request: at most one refusal, and all latencies
-    /// before it.
-    pub fn outward(&mut self, operation: Operation, group: Option<&str>) -> Vec<Effect> {
+    /// before it. `place` is the container group, or the blob container.
+    pub fn outward(&mut self, operation: Operation, place: Option<&str>) -> Vec<Effect> {
         let mut refused = false;
-        self.take(operation, group, |effect| {
+        self.take(operation, place, |effect| {
             let wanted = effect.is_outward() && !refused;
             refused |= wanted && !matches!(effect, Effect::Latency { .. });
             wanted
@@ -204,7 +239,7 @@ impl Faults {
     fn take(
         &mut self,
         operation: Operation,
-        group: Option<&str>,
+        place: Option<&str>,
         mut wanted: impl FnMut(&Effect) -> bool,
     ) -> Vec<Effect> {
         let mut taken = Vec::new();
@@ -213,10 +248,10 @@ impl Faults {
                 Some(only) => only == operation,
                 None => fault.effect.applies_to(operation),
             };
-            let meant = fault
-                .group
+            let only = if operation.is_blob() { &fault.container } else { &fault.group };
+            let meant = only
                 .as_deref()
-                .is_none_or(|only| group.is_some_and(|group| group.eq_ignore_ascii_case(only)));
+                .is_none_or(|only| place.is_some_and(|place| place.eq_ignore_ascii_case(only)));
             if here && meant && wanted(&fault.effect) {
                 taken.push(fault.effect.clone());
                 if let Some(times) = &mut fault.times {

@@ -18,6 +18,7 @@ mod replace;
 mod resource_groups;
 mod run;
 mod settings;
+mod storage;
 mod subscription;
 mod validate;
 mod view;
@@ -34,6 +35,7 @@ use self::group::Group;
 use self::injection::Lag;
 use self::operation::StoredOperation;
 use self::resource_groups::ResourceGroup;
+use self::storage::Account;
 use crate::emulator::engine::GroupRun;
 use crate::emulator::faults::Faults;
 
@@ -43,11 +45,14 @@ pub use self::groups::Page;
 pub use self::injection::Accident;
 pub use self::lifecycle::Running;
 pub use self::settings::Settings;
+pub use self::storage::{AccountFacts, STORAGE_NAMESPACE};
 
 /// The resource type of a container group.
 const GROUP_TYPE: &str = "Microsoft.ContainerInstance/containerGroups";
 /// The resource provider's namespace.
 pub const NAMESPACE: &str = "Microsoft.ContainerInstance";
+/// What is registered from the start.
+const PROVIDERS: [&str; 2] = [NAMESPACE, STORAGE_NAMESPACE];
 
 /// One subscription of Azure.
 #[derive(Deserialize, Serialize)]
@@ -63,6 +68,9 @@ pub struct Azure {
     groups: BTreeMap<GroupId, Group>,
     operations: BTreeMap<String, StoredOperation>,
     lags: BTreeMap<GroupId, Lag>,
+    /// Storage accounts by name.
+    #[serde(default)]
+    storage: BTreeMap<String, Account>,
     faults: Faults,
     #[serde(skip)]
     work: Vec<Work>,
@@ -86,6 +94,8 @@ pub enum Poll {
     AsyncOperation(String),
     /// `Location`.
     Location(String),
+    /// `Location` where the storage provider tells of an account that it makes.
+    Account(String),
 }
 
 /// What is to be done with containers. Every [`Work::Start`] and [`Work::Remove`] is answered by one
@@ -151,17 +161,18 @@ impl TryFrom<String> for GroupId {
 }
 
 impl Azure {
-    /// An empty subscription with the resource provider registered.
+    /// An empty subscription with its resource providers registered.
     pub fn new(settings: Settings) -> Self {
         Self {
             settings,
             serial: 0,
             addresses: 0,
-            providers: BTreeSet::from([NAMESPACE.to_ascii_lowercase()]),
+            providers: PROVIDERS.map(str::to_ascii_lowercase).into(),
             resource_groups: BTreeMap::new(),
             groups: BTreeMap::new(),
             operations: BTreeMap::new(),
             lags: BTreeMap::new(),
+            storage: BTreeMap::new(),
             faults: Faults::default(),
             work: Vec::new(),
         }
@@ -172,7 +183,7 @@ impl Azure {
         Ok(Self { settings, ..serde_json::from_slice(saved)? })
     }
 
-    /// Forgets every resource group, container group and fault. Identifiers and addresses go on, so
+    /// Forgets every resource group, container group, storage account and fault. Identifiers and addresses go on, so
     /// that nothing new is taken for something old.
     pub fn wipe(&mut self) {
         let new = Self::new(self.settings.clone());

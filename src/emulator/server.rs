@@ -25,6 +25,7 @@ use super::installation::{Installation, Listeners};
 use super::kept::Kept;
 use super::model::{Azure, Settings};
 use super::requests::Requests;
+use super::storage::{self, Storage};
 use super::world::World;
 use crate::{files, tls};
 
@@ -49,6 +50,8 @@ pub struct Config {
     pub provisioning: Duration,
     /// Container groups in one page of a LIST.
     pub page: usize,
+    /// Azurite's `azurite-blob`: a path, or a name that is looked up in `PATH`.
+    pub azurite: PathBuf,
 }
 
 impl Config {
@@ -67,6 +70,7 @@ impl Config {
             clock,
             provisioning: Duration::from_millis(300),
             page: 100,
+            azurite: PathBuf::from("azurite-blob"),
         }
     }
 }
@@ -120,6 +124,7 @@ pub async fn serve(config: Config, shutdown: impl Future<Output = ()>) -> Result
     let entra = Entra::open(dir, facts.clone(), Arc::clone(&directory), config.clock)?;
     let entra = Arc::new(entra);
     let world = open_world(&config, &facts)?;
+    let storage = open_storage(&config, &facts, &entra, &world)?;
 
     let site = Site {
         config: &config,
@@ -127,6 +132,7 @@ pub async fn serve(config: Config, shutdown: impl Future<Output = ()>) -> Result
         entra: &entra,
         directory: &directory,
         world: &world,
+        storage: &storage,
     };
     let handle = Handle::new();
     let entra_address = listeners.entra.local_addr()?;
@@ -147,6 +153,7 @@ pub async fn serve(config: Config, shutdown: impl Future<Output = ()>) -> Result
     files::remove(&client::endpoints_file(dir))?;
     handle.graceful_shutdown(Some(GRACE));
     servers.shutdown().await;
+    storage.stop().await;
     world.tasks.close();
     // Containers that are being started may take long; the next start takes up what is cut off.
     let _ = tokio::time::timeout(GRACE, world.tasks.wait()).await;
@@ -163,6 +170,7 @@ fn open_world(config: &Config, facts: &Installation) -> Result<Arc<World>, Error
         seed: facts.seed.to_string(),
         provisioning: config.provisioning,
         page: config.page,
+        blob: facts.blob_url(),
     };
     let file = config.dir.join("model.json");
     let azure = match files::read(&file)? {
@@ -170,6 +178,17 @@ fn open_world(config: &Config, facts: &Installation) -> Result<Arc<World>, Error
         None => Azure::new(settings),
     };
     Ok(World::new(azure, file, Arc::clone(&config.engine), config.clock))
+}
+
+fn open_storage(
+    config: &Config,
+    facts: &Installation,
+    entra: &Arc<Entra>,
+    world: &Arc<World>,
+) -> Result<Arc<Storage>, Error> {
+    let azurite = (config.azurite.clone(), config.dir.join("azurite"));
+    let storage = Storage::new(Arc::clone(world), Arc::clone(entra), azurite, &facts.admin_token);
+    storage.map(Arc::new).map_err(|error| Error::Io(io::Error::other(error)))
 }
 
 fn open_directory(dir: &Path, facts: &Installation) -> Result<Kept<Directory>, Error> {
@@ -197,6 +216,7 @@ struct Site<'a> {
     entra: &'a Arc<Entra>,
     directory: &'a Arc<Kept<Directory>>,
     world: &'a Arc<World>,
+    storage: &'a Arc<Storage>,
 }
 
 impl Site<'_> {
@@ -219,6 +239,7 @@ impl Site<'_> {
             (listeners.arm, self.arm(&requests, &sessions).routes()),
             (listeners.entra, sign_in.clone()),
             (listeners.graph, self.graph(&requests).routes()),
+            (listeners.blob, storage::routes(Arc::clone(self.storage), &requests)),
             (listeners.exec, exec_routes(sessions, Arc::clone(&self.config.engine))),
             (listeners.admin, self.admin(requests).routes()),
         ];
@@ -240,6 +261,7 @@ impl Site<'_> {
             self.facts.clone(),
             Arc::clone(requests),
             Arc::clone(sessions),
+            Arc::clone(self.storage),
         )
     }
 
@@ -265,6 +287,7 @@ impl Site<'_> {
             world: Arc::clone(self.world),
             directory: Arc::clone(self.directory),
             entra: Arc::clone(self.entra),
+            storage: Arc::clone(self.storage),
             requests,
             engine: self.config.engine_name.clone(),
             token: self.facts.admin_token.clone(),
@@ -328,6 +351,7 @@ fn announce(config: &Config, facts: &Installation) -> io::Result<()> {
         arm: facts.arm_url(),
         entra: facts.entra_url(),
         graph: facts.graph_url(),
+        blob: facts.blob_url(),
         identity: facts.identity_url(),
         admin: facts.admin_url(),
         ca: dir.join("ca.pem"),

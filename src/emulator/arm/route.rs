@@ -3,6 +3,7 @@
 
 use axum::http::Method;
 
+use super::storage::{self, Place};
 use crate::emulator::faults::Operation;
 use crate::emulator::model::NAMESPACE;
 
@@ -26,6 +27,7 @@ pub(super) enum Route {
     Exec(String, String, String, String),
     OperationStatus(String, String),
     OperationResult(String, String),
+    Storage(String, Place),
 }
 
 /// A POST on a container group.
@@ -44,6 +46,9 @@ pub(super) fn parse(method: &Method, path: &str) -> Option<Route> {
     let text = |index: usize| given[index].to_owned();
     let aci = NAMESPACE.to_ascii_lowercase();
     let (get, post) = (*method == Method::GET, *method == Method::POST);
+    if let Some(place) = storage::parse(method, &given, &words) {
+        return Some(Route::Storage(text(1), place));
+    }
     let route = match words[..] {
         ["metadata", "endpoints"] if get => Route::Metadata,
         ["subscriptions"] if get => Route::Subscriptions,
@@ -158,7 +163,8 @@ impl Route {
             | Self::Logs(id, ..)
             | Self::Exec(id, ..)
             | Self::OperationStatus(id, _)
-            | Self::OperationResult(id, _) => Some(id),
+            | Self::OperationResult(id, _)
+            | Self::Storage(id, _) => Some(id),
         }
     }
 }

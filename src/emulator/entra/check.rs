@@ -1,11 +1,11 @@
-//! Tokens that come back: to ARM, to Graph.
+//! Tokens that come back: to ARM, to Graph, to Storage.
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::Entra;
-use super::resource::{is_graph, is_management};
+use super::resource::{is_graph, is_management, is_storage};
 
 /// Why a token is not accepted.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,9 +25,7 @@ impl Entra {
     /// have a role in the subscription, and nobody else.
     pub(in crate::emulator) fn check_management(&self, token: &str) -> Result<(), Refusal> {
         let claims = self.check(token, |audience| is_management(&self.facts, audience))?;
-        let known = [self.facts.client_id, self.facts.identity_client_id];
-        let client = client_of(&claims);
-        if client.is_some_and(|client| known.contains(&client)) {
+        if self.is_own(client_of(&claims)) {
             return Ok(());
         }
         Err(Refusal::NoRole(claims["oid"].as_str().unwrap_or_default().to_owned()))
@@ -38,6 +36,24 @@ impl Entra {
     pub(in crate::emulator) fn check_graph(&self, token: &str) -> Result<Option<Uuid>, Refusal> {
         let claims = self.check(token, |audience| is_graph(&self.facts, audience))?;
         Ok(client_of(&claims))
+    }
+
+    /// The object id of whom a bearer token for the storage account `account` is of, and its client
+    /// where that is an application itself.
+    pub(in crate::emulator) fn check_storage(
+        &self,
+        token: &str,
+        account: &str,
+    ) -> Result<(String, Option<Uuid>), Refusal> {
+        let claims = self.check(token, |audience| is_storage(audience, Some(account)))?;
+        let object = claims["oid"].as_str().unwrap_or_default().to_owned();
+        Ok((object, client_of(&claims)))
+    }
+
+    /// Whether an application is one of the two that local Azure is made with.
+    pub(in crate::emulator) fn is_own(&self, client: Option<Uuid>) -> bool {
+        let known = [self.facts.client_id, self.facts.identity_client_id];
+        client.is_some_and(|client| known.contains(&client))
     }
 
     /// The claims of a token of ours that is good now for an audience that is `meant`.

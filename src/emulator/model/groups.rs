@@ -6,7 +6,7 @@ use super::body::Properties;
 use super::event::Events;
 use super::group::{Group, TransitionKind};
 use super::view::{self, Detail};
-use super::{Azure, Error, GroupId, Now, Poll, Reply, address, normalise, replace, validate};
+use super::{Azure, Error, GroupId, NAMESPACE, Now, Poll, Reply, address, normalise, replace, validate};
 use crate::emulator::faults::Operation;
 
 /// The fields of a resource that ARM knows; others are refused.
@@ -44,7 +44,7 @@ impl Azure {
         mut body: Value,
     ) -> Result<Reply, Error> {
         self.advance(now);
-        self.check_registered()?;
+        self.check_registered(NAMESPACE)?;
         let id = GroupId::new(resource_group, name);
         let home = self.open_resource_group(resource_group)?;
         let home = home.name().to_owned();

@@ -89,6 +89,7 @@ impl Azure {
                 inside.partition(|(_, group)| group.transition.is_none());
             let ready: Vec<_> = ready.into_iter().map(|(id, _)| id.clone()).collect();
             if ready.is_empty() && waiting.is_empty() {
+                self.drop_accounts_of(&key);
                 self.resource_groups.remove(&key);
                 self.end(&operation, now, None);
             }

@@ -18,6 +18,8 @@ pub struct Settings {
     pub provisioning: Duration,
     /// Container groups in one page of a LIST.
     pub page: usize,
+    /// Where the blob endpoints of storage accounts are: a URL without the last slash.
+    pub blob: String,
 }
 
 impl Default for Settings {
@@ -30,6 +32,7 @@ impl Default for Settings {
             seed: String::new(),
             provisioning: Duration::from_secs(2),
             page: 100,
+            blob: "https://localhost:10000".to_owned(),
         }
     }
 }

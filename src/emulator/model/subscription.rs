@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Azure, Error, NAMESPACE, Reply, normalise};
+use super::{Azure, Error, NAMESPACE, Reply, STORAGE_NAMESPACE, normalise};
 
 impl Azure {
     /// The subscription's own resource.
@@ -41,6 +41,9 @@ impl Azure {
         let types = if namespace.eq_ignore_ascii_case(NAMESPACE) {
             json!([{"resourceType": "containerGroups", "locations": displays,
                 "apiVersions": ["2025-09-01", "2024-05-01-preview", "2023-05-01"]}])
+        } else if namespace.eq_ignore_ascii_case(STORAGE_NAMESPACE) {
+            json!([{"resourceType": "storageAccounts", "locations": displays,
+                "apiVersions": ["2025-06-01", "2024-01-01", "2023-05-01"]}])
         } else {
             json!([])
         };
@@ -65,8 +68,8 @@ impl Azure {
         self.provider(namespace)
     }
 
-    pub(super) fn check_registered(&self) -> Result<(), Error> {
-        if self.is_registered(NAMESPACE) { Ok(()) } else { Err(Error::not_registered(NAMESPACE)) }
+    pub(super) fn check_registered(&self, namespace: &str) -> Result<(), Error> {
+        if self.is_registered(namespace) { Ok(()) } else { Err(Error::not_registered(namespace)) }
     }
 
     fn is_registered(&self, namespace: &str) -> bool {
