@@ -163,6 +163,7 @@ fn open_world(config: &Config, facts: &Installation) -> Result<Arc<World>, Error
         seed: facts.seed.to_string(),
         provisioning: config.provisioning,
         page: config.page,
+        owners,
     };
     let file = config.dir.join("model.json");
     let azure = match files::read(&file)? {

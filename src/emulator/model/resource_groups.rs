@@ -89,6 +89,9 @@ impl Azure {
                 inside.partition(|(_, group)| group.transition.is_none());
             let ready: Vec<_> = ready.into_iter().map(|(id, _)| id.clone()).collect();
             if ready.is_empty() && waiting.is_empty() {
+                self.identities.retain(|id, _| id.0 != key);
+                self.principals_changed = true;
+                self.forget_scope(&format!("{}/resourceGroups/{key}", self.subscription_scope()));
                 self.resource_groups.remove(&key);
                 self.end(&operation, now, None);
             }

@@ -3,6 +3,8 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use uuid::Uuid;
+
 /// The fixed facts of one local Azure.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -18,6 +20,8 @@ pub struct Settings {
     pub provisioning: Duration,
     /// Container groups in one page of a LIST.
     pub page: usize,
+    /// Object ids of the service principals that own the subscription from the start.
+    pub owners: Vec<Uuid>,
 }
 
 impl Default for Settings {
@@ -30,6 +34,7 @@ impl Default for Settings {
             seed: String::new(),
             provisioning: Duration::from_secs(2),
             page: 100,
+            owners: Vec::new(),
         }
     }
 }

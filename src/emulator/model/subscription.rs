@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Azure, Error, NAMESPACE, Reply, normalise};
+use super::{Azure, Error, IDENTITY_NAMESPACE, NAMESPACE, Reply, normalise};
 
 impl Azure {
     /// The subscription's own resource.
@@ -41,6 +41,9 @@ impl Azure {
         let types = if namespace.eq_ignore_ascii_case(NAMESPACE) {
             json!([{"resourceType": "containerGroups", "locations": displays,
                 "apiVersions": ["2025-09-01", "2024-05-01-preview", "2023-05-01"]}])
+        } else if namespace.eq_ignore_ascii_case(IDENTITY_NAMESPACE) {
+            json!([{"resourceType": "userAssignedIdentities", "locations": displays,
+                "apiVersions": ["2024-11-30", "2023-01-31"]}])
         } else {
             json!([])
         };
@@ -65,8 +68,8 @@ impl Azure {
         self.provider(namespace)
     }
 
-    pub(super) fn check_registered(&self) -> Result<(), Error> {
-        if self.is_registered(NAMESPACE) { Ok(()) } else { Err(Error::not_registered(NAMESPACE)) }
+    pub(super) fn check_registered(&self, namespace: &str) -> Result<(), Error> {
+        if self.is_registered(namespace) { Ok(()) } else { Err(Error::not_registered(namespace)) }
     }
 
     fn is_registered(&self, namespace: &str) -> bool {
