@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::Entra;
 use super::resource::{is_graph, is_management};
+use crate::emulator::model::Principal;
 
 /// Why a token is not accepted.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,21 +17,13 @@ pub(in crate::emulator) enum Refusal {
     Expired(DateTime<Utc>),
     /// Made for another service.
     Audience(String),
-    /// Good, but of somebody without a role in the subscription: the object id.
-    NoRole(String),
 }
 
 impl Entra {
-    /// Whether a bearer token is good for ARM now. The two identities that local Azure is made with
-    /// have a role in the subscription, and nobody else.
-    pub(in crate::emulator) fn check_management(&self, token: &str) -> Result<(), Refusal> {
+    /// Whose a bearer token is that is good for ARM now.
+    pub(in crate::emulator) fn check_management(&self, token: &str) -> Result<Principal, Refusal> {
         let claims = self.check(token, |audience| is_management(&self.facts, audience))?;
-        let known = [self.facts.client_id, self.facts.identity_client_id];
-        let client = client_of(&claims);
-        if client.is_some_and(|client| known.contains(&client)) {
-            return Ok(());
-        }
-        Err(Refusal::NoRole(claims["oid"].as_str().unwrap_or_default().to_owned()))
+        principal(&claims).ok_or(Refusal::UnknownKey)
     }
 
     /// The client that a bearer token for Graph is of; none where it acts for a user, whose rights
@@ -56,6 +49,14 @@ impl Entra {
         }
         Err(Refusal::Audience(audience.to_owned()))
     }
+}
+
+/// Whose a token is, as refusals call it.
+fn principal(claims: &Value) -> Option<Principal> {
+    let object = claims["oid"].as_str()?.parse().ok()?;
+    let name = client_of(claims).map(|client| client.to_string());
+    let name = name.or_else(|| claims["preferred_username"].as_str().map(str::to_owned));
+    Some(Principal { object, name: name.unwrap_or_else(|| object.to_string()) })
 }
 
 /// The client of a token that is of an application itself.

@@ -58,6 +58,11 @@ impl Azure {
         here.any(|(role, _)| role.gives(right))
     }
 
+    /// Whether the principal has the right anywhere in the subscription.
+    pub fn may_somewhere(&self, now: Now, principal: Uuid, right: Right<'_>) -> bool {
+        self.held(now, principal).any(|(role, _)| role.gives(right))
+    }
+
     /// Whether the principal has any role in the subscription, which is what lets it see that there is one.
     pub fn is_known(&self, now: Now, principal: Uuid) -> bool {
         self.held(now, principal).next().is_some()
@@ -99,7 +104,8 @@ impl Azure {
 
     /// The roles that count for a principal now, each with its scope.
     fn held(&self, now: Now, principal: Uuid) -> impl Iterator<Item = (Role, String)> {
-        let counts = move |held: &Assignment| held.principal == principal && held.counts_from <= now;
+        let counts =
+            move |held: &Assignment| held.principal == principal && held.counts_from <= now;
         let given = self.assignments().into_iter().filter(counts);
         given.filter_map(|held| Some((self.role(held.role)?, held.scope)))
     }

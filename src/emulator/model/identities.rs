@@ -140,7 +140,10 @@ impl Azure {
 
     /// The resource id, spelled the service's way.
     pub(super) fn identity_id(&self, home: &str, name: &str) -> String {
-        format!("{}/resourcegroups/{home}/providers/{IDENTITY_TYPE}/{name}", self.subscription_scope())
+        format!(
+            "{}/resourcegroups/{home}/providers/{IDENTITY_TYPE}/{name}",
+            self.subscription_scope()
+        )
     }
 
     fn identity_view(&self, identity: &UserAssigned) -> Value {

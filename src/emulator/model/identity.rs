@@ -95,9 +95,9 @@ impl Azure {
                 return Err(failed(resource, &format!("Resource '{id}' was not found.")));
             }
         }
-        let system = kinds.contains(&"systemassigned").then(|| {
-            old.and_then(|old| old.system).unwrap_or_else(|| self.next_identity())
-        });
+        let system = kinds
+            .contains(&"systemassigned")
+            .then(|| old.and_then(|old| old.system).unwrap_or_else(|| self.next_identity()));
         Ok(Carries { system, assigned })
     }
 
@@ -148,7 +148,10 @@ impl Azure {
         }
         let pairs = carries.assigned.iter().map(|id| {
             let ids = place(id).and_then(|place| Some(self.identities.get(&place)?.ids));
-            let ids = ids.map_or_else(|| json!({}), |ids| json!({"principalId": ids.principal, "clientId": ids.client}));
+            let ids = ids.map_or_else(
+                || json!({}),
+                |ids| json!({"principalId": ids.principal, "clientId": ids.client}),
+            );
             (id.clone(), ids)
         });
         if !carries.assigned.is_empty() {

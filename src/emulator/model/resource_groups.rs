@@ -54,10 +54,9 @@ impl Azure {
     }
 
     /// LIST.
-    pub fn list_resource_groups(&mut self, now: Now) -> Reply {
+    pub fn list_resource_groups(&mut self, now: Now) -> Vec<Value> {
         self.advance(now);
-        let views = self.resource_groups.values().map(|group| self.resource_group_view(group));
-        Reply::new(200, json!({"value": views.collect::<Vec<_>>()}))
+        self.resource_groups.values().map(|group| self.resource_group_view(group)).collect()
     }
 
     /// DELETE, with everything in it.

@@ -139,8 +139,7 @@ impl Azure {
     /// and all but one principal's (`principalId eq '…'`, `assignedTo('…')`).
     pub fn list_assignments(&self, scope: &str, filter: &str) -> Reply {
         let at_scope = filter.to_ascii_lowercase().contains("atscope()");
-        let principal =
-            quoted(filter, "principalId eq ").or_else(|| quoted(filter, "assignedTo("));
+        let principal = quoted(filter, "principalId eq ").or_else(|| quoted(filter, "assignedTo("));
         let shown = self.assignments().into_iter().filter(|held| {
             (within(scope, &held.scope) || !at_scope && within(&held.scope, scope))
                 && principal
@@ -154,8 +153,10 @@ impl Azure {
     /// DELETE: 204 where there is none. Those that local Azure is made with stay.
     pub fn delete_assignment(&mut self, scope: &str, name: &str) -> Result<Reply, Error> {
         let Ok(found) = self.get_assignment(scope, name) else { return Ok(Reply::empty(204)) };
-        let removed =
-            name.parse().ok().and_then(|name| self.authorization.assignments.remove(&key(scope, name)));
+        let removed = name
+            .parse()
+            .ok()
+            .and_then(|name| self.authorization.assignments.remove(&key(scope, name)));
         if removed.is_none() {
             let message = "The owners of local Azure's subscription keep their role.";
             return Err(Error::bad("RoleAssignmentDeleteNotPermitted", message));

@@ -20,7 +20,8 @@ struct Row {
     data_actions: &'static [&'static str],
 }
 
-const DELEGATE: &str = "Microsoft.Storage/storageAccounts/blobServices/generateUserDelegationKey/action";
+const DELEGATE: &str =
+    "Microsoft.Storage/storageAccounts/blobServices/generateUserDelegationKey/action";
 
 const ROWS: [Row; 9] = [
     Row {

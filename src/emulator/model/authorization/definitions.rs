@@ -46,7 +46,10 @@ impl Azure {
         for scope in &assignable_scopes {
             self.check_scope(scope)?;
         }
-        if self.all_roles().any(|other| other.id != id && other.name.eq_ignore_ascii_case(role_name)) {
+        if self
+            .all_roles()
+            .any(|other| other.id != id && other.name.eq_ignore_ascii_case(role_name))
+        {
             let message = "A custom role with the same name already exists in this directory. Use a \
                            different name";
             return Err(Error::new(409, "RoleDefinitionWithSameNameExists", message));
@@ -169,9 +172,12 @@ pub(super) fn no_role(status: u16, id: &str) -> Error {
 }
 
 pub(super) fn malformed(what: &str, name: &str) -> Error {
-    let code = if what == "role assignment" { "InvalidRoleAssignmentId" } else { "InvalidRoleDefinitionId" };
-    let message =
-        format!("The {what} ID '{name}' is not valid. The {what} ID must be a GUID.");
+    let code = if what == "role assignment" {
+        "InvalidRoleAssignmentId"
+    } else {
+        "InvalidRoleDefinitionId"
+    };
+    let message = format!("The {what} ID '{name}' is not valid. The {what} ID must be a GUID.");
     Error::bad(code, message)
 }
 

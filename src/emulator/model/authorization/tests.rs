@@ -39,7 +39,8 @@ fn web(azure: &Azure) -> String {
 
 fn assign(azure: &mut Azure, scope: &str, name: u128, role: &str) -> Result<Reply, Error> {
     let found = FoundPrincipal { kind: PrincipalType::ServicePrincipal, replicated: true };
-    let body = json!({"properties": {"roleDefinitionId": format!("/x/{role}"), "principalId": OPERATOR}});
+    let body =
+        json!({"properties": {"roleDefinitionId": format!("/x/{role}"), "principalId": OPERATOR}});
     let name = Uuid::from_u128(name).to_string();
     azure.put_assignment(at(0), ADMIN, (scope, &name), &body, Some(found))
 }
@@ -78,13 +79,11 @@ fn a_role_counts_at_its_scope_and_below() {
     let mut azure = azure();
     let (sub, rg, web) = (subscription(&azure), group(&azure), web(&azure));
     assert!(!azure.is_known(at(0), OPERATOR));
-    assign(&mut azure, &rg.to_uppercase().replace("/SUBSCRIPTIONS", "/subscriptions"), 1, READER).unwrap();
-    for (right, scope, expected) in [
-        (READ, &web, true),
-        (READ, &rg, true),
-        (READ, &sub, false),
-        (WRITE, &web, false),
-    ] {
+    assign(&mut azure, &rg.to_uppercase().replace("/SUBSCRIPTIONS", "/subscriptions"), 1, READER)
+        .unwrap();
+    for (right, scope, expected) in
+        [(READ, &web, true), (READ, &rg, true), (READ, &sub, false), (WRITE, &web, false)]
+    {
         assert_eq!(azure.may(at(0), OPERATOR, right, scope), expected, "{right:?} {scope}");
     }
     let beside = format!("{rg}2/providers/Microsoft.ContainerInstance/containerGroups/web");
@@ -129,7 +128,12 @@ fn what_one_role_leaves_out_another_may_give() {
     assign(&mut azure, &rg, 1, &Uuid::from_u128(5).to_string()).unwrap();
     assert!(azure.may(at(0), OPERATOR, READ, &web));
     assert!(!azure.may(at(0), OPERATOR, WRITE, &web));
-    custom(&mut azure, 6, &json!({"actions": ["Microsoft.ContainerInstance/containerGroups/write"]})).unwrap();
+    custom(
+        &mut azure,
+        6,
+        &json!({"actions": ["Microsoft.ContainerInstance/containerGroups/write"]}),
+    )
+    .unwrap();
     assign(&mut azure, &rg, 2, &Uuid::from_u128(6).to_string()).unwrap();
     assert!(azure.may(at(0), OPERATOR, WRITE, &web));
 }
@@ -138,11 +142,16 @@ fn what_one_role_leaves_out_another_may_give() {
 fn refusals() {
     let mut azure = azure();
     let (sub, rg) = (subscription(&azure), group(&azure));
-    let code = |outcome: Result<Reply, Error>| outcome.map_or_else(|e| (e.status, e.code), |r| (r.status, String::new()));
+    let code = |outcome: Result<Reply, Error>| {
+        outcome.map_or_else(|e| (e.status, e.code), |r| (r.status, String::new()))
+    };
     let is = |status: u16, code: &str| (status, code.to_owned());
     assert_eq!(code(assign(&mut azure, &rg, 1, READER)), is(201, ""));
     assert_eq!(code(assign(&mut azure, &rg, 1, READER)), is(200, ""));
-    assert_eq!(code(assign(&mut azure, &rg, 1, BLOB_CONTRIBUTOR)), is(400, "RoleAssignmentUpdateNotPermitted"));
+    assert_eq!(
+        code(assign(&mut azure, &rg, 1, BLOB_CONTRIBUTOR)),
+        is(400, "RoleAssignmentUpdateNotPermitted")
+    );
     assert_eq!(code(assign(&mut azure, &rg, 2, READER)), is(409, "RoleAssignmentExists"));
     assert_eq!(code(assign(&mut azure, "/", 3, READER)), is(400, "BadRequestFormat"));
     let none = format!("{sub}/resourceGroups/none");
@@ -160,9 +169,16 @@ fn refusals() {
     assert_eq!(code(azure.delete_assignment(&rg, &third)), is(204, ""));
     assert_eq!(code(azure.delete_role(&role)), is(200, ""));
     assert_eq!(code(azure.delete_role(&role)), is(204, ""));
-    let reader = json!({"properties": {"roleName": "Reader", "permissions": [], "assignableScopes": [rg]}});
-    assert_eq!(code(azure.put_role(at(0), ADMIN, &role, &reader)), is(409, "RoleDefinitionWithSameNameExists"));
-    assert_eq!(code(azure.put_role(at(0), ADMIN, READER, &reader)), is(400, "RoleDefinitionUpdateNotPermitted"));
+    let reader =
+        json!({"properties": {"roleName": "Reader", "permissions": [], "assignableScopes": [rg]}});
+    assert_eq!(
+        code(azure.put_role(at(0), ADMIN, &role, &reader)),
+        is(409, "RoleDefinitionWithSameNameExists")
+    );
+    assert_eq!(
+        code(azure.put_role(at(0), ADMIN, READER, &reader)),
+        is(400, "RoleDefinitionUpdateNotPermitted")
+    );
 }
 
 #[test]
@@ -190,7 +206,9 @@ fn an_assignment_may_count_late() {
     azure.faults().add(serde_json::from_value(fault).unwrap());
     assert!(matches!(azure.faults().list()[0].effect, Effect::RbacDelay { seconds: 60 }));
     assign(&mut azure, &web, 1, READER).unwrap();
-    let may = |azure: &Azure, second: i64| azure.may(at(0) + TimeDelta::seconds(second), OPERATOR, READ, &web);
+    let may = |azure: &Azure, second: i64| {
+        azure.may(at(0) + TimeDelta::seconds(second), OPERATOR, READ, &web)
+    };
     assert_eq!([59, 60].map(|second| may(&azure, second)), [false, true]);
 }
 
