@@ -2,6 +2,7 @@
 //!
 //! It shares no wire type with [`crate::azure`], or a wrong spelling would agree with itself.
 
+mod access;
 mod admin;
 mod arm;
 mod ca;
@@ -20,6 +21,7 @@ mod server;
 mod storage;
 mod world;
 
+pub use self::access::{Access, Accesses};
 pub use self::admin::{Injection, KeyAccident, Status};
 pub use self::client::{Client, Endpoints, Error as ClientError, endpoints, environment, identity};
 pub use self::server::{Config, Error, serve};

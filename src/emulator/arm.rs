@@ -2,8 +2,10 @@
 
 mod access;
 mod answer;
+mod authorize;
 mod exec;
 mod limits;
+mod rights;
 mod route;
 mod storage;
 
@@ -21,10 +23,12 @@ use serde_json::{Value, json};
 use self::answer::Answer;
 use self::limits::Limits;
 use self::route::{Route, Verb};
+use super::directory::Directory;
 use super::entra::Entra;
 use super::faults::{Effect, Operation};
 use super::installation::Installation;
-use super::model::{Azure, Error, Reply};
+use super::kept::Kept;
+use super::model::{Azure, Error, Principal, Reply};
 use super::requests::Requests;
 use super::storage::Storage;
 use super::world::World;
@@ -39,6 +43,7 @@ const BODY_LIMIT: usize = 4 * 1024 * 1024;
 pub(super) struct Arm {
     pub(super) world: Arc<World>,
     pub(super) entra: Arc<Entra>,
+    pub(super) directory: Arc<Kept<Directory>>,
     pub(super) facts: Installation,
     pub(super) requests: Arc<Requests>,
     pub(super) sessions: Arc<Sessions>,
@@ -51,12 +56,14 @@ impl Arm {
     pub(super) fn new(
         world: Arc<World>,
         entra: Arc<Entra>,
+        directory: Arc<Kept<Directory>>,
         facts: Installation,
         requests: Arc<Requests>,
         sessions: Arc<Sessions>,
         storage: Arc<Storage>,
     ) -> Self {
-        Self { world, entra, facts, requests, sessions, storage, limits: Limits::default() }
+        let limits = Limits::default();
+        Self { world, entra, directory, facts, requests, sessions, storage, limits }
     }
 
     /// Every path of ARM.
@@ -89,9 +96,10 @@ impl Arm {
         if matches!(route, Some(Route::Metadata)) {
             return Answer::from(Reply { status: 200, body: Some(self.metadata()), poll: None });
         }
-        if let Some(refused) = access::refusal(&self.entra, &parts.headers) {
-            return refused;
-        }
+        let caller = match access::caller(&self.entra, &parts.headers) {
+            Ok(caller) => caller,
+            Err(refused) => return *refused,
+        };
         let group = route.as_ref().and_then(Route::group);
         let effects = self.world.with(|azure, _| azure.faults().outward(operation, group));
         for effect in effects {
@@ -109,28 +117,44 @@ impl Arm {
                 return Err(missing_api_version());
             }
             self.check_subscription(&route)?;
-            self.dispatch(parts, route, body).await
+            let demand = route.demand(&parts.method);
+            self.authorize(&caller, &demand)?;
+            if matches!(route, Route::Group(..)) && parts.method == Method::PUT {
+                self.authorize_links(&caller, &demand, &Azure::links(&body))?;
+            }
+            self.dispatch(parts, &caller, route, body).await
         };
         result.await.unwrap_or_else(Answer::from)
     }
 
-    async fn dispatch(&self, parts: &Parts, route: Route, body: Value) -> Result<Answer, Error> {
+    async fn dispatch(
+        &self,
+        parts: &Parts,
+        caller: &Principal,
+        route: Route,
+        body: Value,
+    ) -> Result<Answer, Error> {
         let get = parts.method == Method::GET;
         let world = &self.world;
         let reply = match route {
             Route::Metadata => Reply { status: 200, body: Some(self.metadata()), poll: None },
-            Route::Subscriptions => {
-                found(world.with(|azure, _| json!({"value": [azure.subscription()]})))
-            }
+            Route::Subscriptions => found(world.with(|azure, now| {
+                let known = azure.is_known(now, caller.object);
+                json!({"value": known.then(|| azure.subscription()).as_slice()})
+            })),
             Route::Subscription(_) => found(world.with(|azure, _| azure.subscription())),
             Route::Locations(_) => found(world.with(|azure, _| azure.locations())),
             Route::Provider(_, namespace) => world.with(|azure, _| azure.provider(&namespace)),
             Route::Register(_, namespace, registered) => {
                 world.with(|azure, _| azure.register(&namespace, registered))
             }
-            Route::ResourceGroups(_) => world.with(Azure::list_resource_groups),
+            Route::ResourceGroups(_) => {
+                let mut shown = world.with(Azure::list_resource_groups);
+                self.readable(caller, authorize::READ_RESOURCE_GROUP, &mut shown);
+                found(json!({"value": shown}))
+            }
             Route::ResourceGroup(_, name) => self.resource_group(&parts.method, &name, &body)?,
-            Route::Groups(_, home) => return self.list(parts, home.as_deref()),
+            Route::Groups(_, home) => return self.list(parts, caller, home.as_deref()),
             Route::Group(_, home, name) if get => self.get(&home, &name).await?,
             Route::Group(_, home, name) => self.write(&parts.method, &home, &name, body)?,
             Route::Act(_, home, name, verb) => world.with(|azure, now| match verb {
@@ -144,10 +168,17 @@ impl Arm {
             Route::Exec(_, home, name, container) => {
                 self.exec(parts, &home, &name, &container, &body)?
             }
+            Route::Identities(_, home) => self.list_identities(caller, home.as_deref())?,
+            Route::Identity(_, home, name) => {
+                self.on_identity(&parts.method, &home, &name, &body)?
+            }
+            Route::Assignments(_) | Route::Assignment(..) | Route::Roles(_) | Route::Role(..) => {
+                self.on_rights(parts, caller, &route, &body)?
+            }
             Route::OperationStatus(_, id) => {
                 world.with(|azure, now| azure.operation_status(now, &id))?
             }
-            Route::Storage(_, place) => self.account(&parts.method, &place, &body).await?,
+            Route::Storage(_, place) => self.account(&parts.method, caller, &place, &body).await?,
             Route::OperationResult(_, id) => {
                 world.with(|azure, now| azure.operation_result(now, &id))?
             }
@@ -167,10 +198,11 @@ impl Arm {
         })
     }
 
-    fn list(&self, parts: &Parts, home: Option<&str>) -> Result<Answer, Error> {
+    fn list(&self, parts: &Parts, caller: &Principal, home: Option<&str>) -> Result<Answer, Error> {
         let skip =
             query(parts, "$skiptoken").and_then(|text| text.parse().ok()).unwrap_or_default();
-        let page = self.world.with(|azure, now| azure.list(now, home, skip))?;
+        let mut page = self.world.with(|azure, now| azure.list(now, home, skip))?;
+        self.readable(caller, authorize::READ_GROUP, &mut page.value);
         let mut body = json!({"value": page.value});
         if let Some(next) = page.next {
             let version = query(parts, "api-version").unwrap_or_default();

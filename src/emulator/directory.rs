@@ -18,6 +18,8 @@ mod dispatch;
 mod error;
 mod filter;
 mod grants;
+mod managed;
+mod objects;
 mod owners;
 mod query;
 mod redirects;

@@ -32,6 +32,8 @@ pub enum Operation {
     Poll,
     /// Anything on resource groups.
     ResourceGroup,
+    /// Anything on role assignments.
+    RoleAssignment,
     /// Anything else that ARM answers.
     Other,
     /// GET and HEAD of a blob.
@@ -52,6 +54,8 @@ pub enum Operation {
     EntraSignIn,
     /// A token of Entra.
     EntraToken,
+    /// A token of a group's metadata service.
+    Identity,
 }
 
 impl Operation {
@@ -154,19 +158,31 @@ pub enum Effect {
     GraphDenied,
     /// The caller has `Application.ReadWrite.OwnedBy` in Graph and no more.
     GraphOwnedBy,
+    /// A new role assignment counts only after a while; real ones take minutes.
+    RbacDelay {
+        /// How long, in seconds.
+        seconds: u32,
+    },
+    /// The metadata service of a group answers its containers only a while after their start.
+    IdentityLate {
+        /// How long, in seconds.
+        seconds: u32,
+    },
 }
 
 impl Effect {
     /// What the effect applies to where the fault does not say.
     fn applies_to(&self, operation: Operation) -> bool {
         use Operation::{
-            BlobLease, BlobList, BlobRead, BlobWrite, Delete, EntraKeys, EntraSignIn, EntraToken, Exec, GraphRead, GraphWrite, Patch, Poll,
-            Put, Restart, Start, Stop,
+            BlobLease, BlobList, BlobRead, BlobWrite, Delete, EntraKeys, EntraSignIn, EntraToken,
+            Exec, GraphRead, GraphWrite, Identity, Patch, Poll, Put, Restart, RoleAssignment,
+            Start, Stop,
         };
         match self {
             // Entra fails by itself: without it nobody gets as far as ARM. So does storage.
             Self::Throttle { .. } | Self::Error | Self::Latency { .. } | Self::Reset => {
-                !matches!(operation, EntraKeys | EntraSignIn | EntraToken) && !operation.is_blob()
+                !matches!(operation, EntraKeys | EntraSignIn | EntraToken | Identity)
+                    && !operation.is_blob()
             }
             Self::BlobRefused { status: 409 | 412, .. } => matches!(operation, BlobWrite),
             Self::BlobRefused { .. } => {
@@ -178,6 +194,8 @@ impl Effect {
             Self::IgnoreField { .. } | Self::NormaliseField { .. } => operation == Put,
             Self::PolicyTag { .. } => matches!(operation, Put | Patch),
             Self::ReadsLag { .. } => matches!(operation, Put | Patch | Delete) && operation != Poll,
+            Self::RbacDelay { .. } => operation == RoleAssignment,
+            Self::IdentityLate { .. } => operation == Identity,
             Self::GraphDenied | Self::GraphOwnedBy => matches!(operation, GraphRead | GraphWrite),
         }
     }

@@ -120,9 +120,7 @@ impl Graph {
             None => "Access token is empty.",
             Some(Refusal::UnknownKey) => "Access token validation failure. Invalid signature.",
             Some(Refusal::Expired(_)) => "Lifetime validation failed, the token is expired.",
-            Some(Refusal::Audience(_) | Refusal::NoRole(_)) => {
-                "Access token validation failure. Invalid audience."
-            }
+            Some(Refusal::Audience(_)) => "Access token validation failure. Invalid audience.",
         };
         let mut answer =
             self.refuse(request, Error::new(401, "InvalidAuthenticationToken", message));

@@ -5,11 +5,14 @@
 //! [`Azure::report`]. Sources: the ACI pages under learn.microsoft.com/azure/container-instances.
 
 mod address;
+mod authorization;
 mod body;
 mod error;
 mod event;
 mod group;
 mod groups;
+mod identities;
+mod identity;
 mod injection;
 mod lifecycle;
 mod normalise;
@@ -30,8 +33,11 @@ use aws_lc_rs::digest::{SHA256, digest};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use uuid::Uuid;
 
+use self::authorization::Authorization;
 use self::group::Group;
+use self::identities::UserAssigned;
 use self::injection::Lag;
 use self::operation::StoredOperation;
 use self::resource_groups::ResourceGroup;
@@ -39,20 +45,25 @@ use self::storage::Account;
 use crate::emulator::engine::GroupRun;
 use crate::emulator::faults::Faults;
 
+pub use self::authorization::{FoundPrincipal, Principal, PrincipalType, Right};
 pub use self::error::Error;
 pub use self::group::Problem;
 pub use self::groups::Page;
+pub use self::identities::{IDENTITY_TYPE, IdentityIds, ManagedIdentity};
+pub use self::identity::{Asked, NoIdentity};
 pub use self::injection::Accident;
 pub use self::lifecycle::Running;
 pub use self::settings::Settings;
-pub use self::storage::{AccountFacts, STORAGE_NAMESPACE};
+pub use self::storage::{ACCOUNT_TYPE, AccountFacts, STORAGE_NAMESPACE};
 
 /// The resource type of a container group.
 const GROUP_TYPE: &str = "Microsoft.ContainerInstance/containerGroups";
-/// The resource provider's namespace.
+/// The resource provider of container groups.
 pub const NAMESPACE: &str = "Microsoft.ContainerInstance";
+/// The resource provider of managed identities.
+pub const IDENTITY_NAMESPACE: &str = "Microsoft.ManagedIdentity";
 /// What is registered from the start.
-const PROVIDERS: [&str; 2] = [NAMESPACE, STORAGE_NAMESPACE];
+const PROVIDERS: [&str; 3] = [NAMESPACE, IDENTITY_NAMESPACE, STORAGE_NAMESPACE];
 
 /// One subscription of Azure.
 #[derive(Deserialize, Serialize)]
@@ -71,6 +82,13 @@ pub struct Azure {
     /// Storage accounts by name.
     #[serde(default)]
     storage: BTreeMap<String, Account>,
+    #[serde(default)]
+    authorization: Authorization,
+    #[serde(default)]
+    identities: BTreeMap<GroupId, UserAssigned>,
+    /// Managed identities may have come or gone.
+    #[serde(skip)]
+    principals_changed: bool,
     faults: Faults,
     #[serde(skip)]
     work: Vec<Work>,
@@ -134,7 +152,7 @@ pub enum Work {
     },
 }
 
-/// A container group's place: resource group and name, both in lower case.
+/// A resource's place: resource group and name, both in lower case.
 #[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(into = "String", try_from = "String")]
 struct GroupId(String, String);
@@ -161,7 +179,7 @@ impl TryFrom<String> for GroupId {
 }
 
 impl Azure {
-    /// An empty subscription with its resource providers registered.
+    /// An empty subscription with the resource providers registered.
     pub fn new(settings: Settings) -> Self {
         Self {
             settings,
@@ -173,6 +191,9 @@ impl Azure {
             operations: BTreeMap::new(),
             lags: BTreeMap::new(),
             storage: BTreeMap::new(),
+            authorization: Authorization::default(),
+            identities: BTreeMap::new(),
+            principals_changed: true,
             faults: Faults::default(),
             work: Vec::new(),
         }
@@ -180,10 +201,10 @@ impl Azure {
 
     /// What was saved (an [`Azure`] is its own saved form), with the settings of now.
     pub fn restore(settings: Settings, saved: &[u8]) -> Result<Self, serde_json::Error> {
-        Ok(Self { settings, ..serde_json::from_slice(saved)? })
+        Ok(Self { settings, principals_changed: true, ..serde_json::from_slice(saved)? })
     }
 
-    /// Forgets every resource group, container group, storage account and fault. Identifiers and addresses go on, so
+    /// Forgets every resource group, resource, role, assignment and fault. Identifiers and addresses go on, so
     /// that nothing new is taken for something old.
     pub fn wipe(&mut self) {
         let new = Self::new(self.settings.clone());
@@ -209,11 +230,21 @@ impl Azure {
     /// A new identifier, the same for the same seed and history.
     fn next_id(&mut self) -> String {
         self.serial += 1;
-        let text = format!("{}/{}", self.settings.seed, self.serial);
+        self.derived(&self.serial.to_string()).to_string()
+    }
+
+    /// An identifier that the seed and `name` determine.
+    fn derived(&self, name: &str) -> Uuid {
+        let text = format!("{}/{name}", self.settings.seed);
         let hash = digest(&SHA256, text.as_bytes());
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&hash.as_ref()[..16]);
-        uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
+        uuid::Builder::from_random_bytes(bytes).into_uuid()
+    }
+
+    /// The subscription's own id as a resource.
+    fn subscription_scope(&self) -> String {
+        format!("/subscriptions/{}", self.settings.subscription)
     }
 
     /// A public address that no other group has.

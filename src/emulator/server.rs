@@ -123,7 +123,7 @@ pub async fn serve(config: Config, shutdown: impl Future<Output = ()>) -> Result
     let directory = Arc::new(open_directory(dir, &facts)?);
     let entra = Entra::open(dir, facts.clone(), Arc::clone(&directory), config.clock)?;
     let entra = Arc::new(entra);
-    let world = open_world(&config, &facts)?;
+    let world = open_world(&config, &facts, &directory)?;
     let storage = open_storage(&config, &facts, &entra, &world)?;
 
     let site = Site {
@@ -162,7 +162,17 @@ pub async fn serve(config: Config, shutdown: impl Future<Output = ()>) -> Result
 
 const FEDERATED_TOKEN: &str = "federated-token";
 
-fn open_world(config: &Config, facts: &Installation) -> Result<Arc<World>, Error> {
+fn open_world(
+    config: &Config,
+    facts: &Installation,
+    directory: &Arc<Kept<Directory>>,
+) -> Result<Arc<World>, Error> {
+    // The client of `local env`, and the identity of the identity endpoint.
+    let first = [facts.client_id, facts.identity_client_id];
+    let owners = directory.look(|directory| {
+        let found = first.iter().map(|id| directory.service_principal(&id.to_string()));
+        found.flatten().map(|principal| principal.id).collect()
+    });
     let settings = Settings {
         subscription: facts.subscription.to_string(),
         tenant: facts.tenant.to_string(),
@@ -171,13 +181,14 @@ fn open_world(config: &Config, facts: &Installation) -> Result<Arc<World>, Error
         provisioning: config.provisioning,
         page: config.page,
         blob: facts.blob_url(),
+        owners,
     };
     let file = config.dir.join("model.json");
     let azure = match files::read(&file)? {
         Some(saved) => Azure::restore(settings, &saved)?,
         None => Azure::new(settings),
     };
-    Ok(World::new(azure, file, Arc::clone(&config.engine), config.clock))
+    Ok(World::new(azure, file, Arc::clone(directory), Arc::clone(&config.engine), config.clock))
 }
 
 fn open_storage(
@@ -258,6 +269,7 @@ impl Site<'_> {
         Arm::new(
             Arc::clone(self.world),
             Arc::clone(self.entra),
+            Arc::clone(self.directory),
             self.facts.clone(),
             Arc::clone(requests),
             Arc::clone(sessions),

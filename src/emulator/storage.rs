@@ -70,9 +70,7 @@ struct Service {
 
 /// Every path of the blob endpoint.
 pub(super) fn routes(storage: Arc<Storage>, requests: &Arc<Requests>) -> Router {
-    Router::new()
-        .fallback(serve)
-        .with_state(Service { storage, requests: Arc::clone(requests) })
+    Router::new().fallback(serve).with_state(Service { storage, requests: Arc::clone(requests) })
 }
 
 /// Answers one request, and notes it.
@@ -112,9 +110,8 @@ impl Storage {
 
     /// The keys of an account, as name and value.
     pub(super) fn keys(&self, account: &str) -> [(&'static str, String); 2] {
-        ["key1", "key2"].map(|name| {
-            (name, AccountKey::derive(&self.secret, account, name).to_base64())
-        })
+        ["key1", "key2"]
+            .map(|name| (name, AccountKey::derive(&self.secret, account, name).to_base64()))
     }
 
     /// Makes a container; one that is there is success.
@@ -158,15 +155,14 @@ impl Storage {
 
     /// None where the connection is to end without an answer.
     async fn answer(&self, parts: &Parts, body: Body, asked: &Asked) -> Option<Response> {
-        let refuse = |refused: Refused| {
-            Some(refused.into_response(&parts.headers, (self.world.clock)()))
-        };
+        let refuse =
+            |refused: Refused| Some(refused.into_response(&parts.headers, (self.world.clock)()));
         if let Err(refused) = self.authorize(parts, asked) {
             return refuse(refused);
         }
-        let effects = self.world.with(|azure, _| {
-            azure.faults().outward(asked.operation(), asked.container.as_deref())
-        });
+        let effects = self
+            .world
+            .with(|azure, _| azure.faults().outward(asked.operation(), asked.container.as_deref()));
         let mut lost = false;
         for effect in effects {
             match effect {

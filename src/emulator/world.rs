@@ -8,9 +8,11 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use tokio_util::task::TaskTracker;
 
+use super::access::AccessLog;
+use super::directory::Directory;
 use super::engine::{ContainerState, Endpoints, Engine, EngineError, GroupRun};
 use super::kept::Kept;
-use super::model::{Azure, Problem, Work};
+use super::model::{Azure, Principal, Problem, Right, Work};
 use super::proxy::Proxy;
 
 /// Addresses tried for one group before its start fails.
@@ -19,6 +21,9 @@ const ADDRESSES_TRIED: usize = 8;
 /// The model and everything that it acts through.
 pub(super) struct World {
     model: Kept<Azure>,
+    directory: Arc<Kept<Directory>>,
+    /// What was asked for, and whether it was allowed.
+    pub(super) access: AccessLog,
     pub(super) engine: Arc<dyn Engine>,
     proxy: Proxy,
     pub(super) clock: fn() -> DateTime<Utc>,
@@ -27,15 +32,19 @@ pub(super) struct World {
 }
 
 impl World {
-    /// The world of a model that is kept in `file`.
+    /// The world of a model that is kept in `file`; managed identities have their principals in
+    /// `directory`.
     pub(super) fn new(
         azure: Azure,
         file: PathBuf,
+        directory: Arc<Kept<Directory>>,
         engine: Arc<dyn Engine>,
         clock: fn() -> DateTime<Utc>,
     ) -> Arc<Self> {
         Arc::new(Self {
             model: Kept::new(azure, file),
+            directory,
+            access: AccessLog::default(),
             engine,
             proxy: Proxy::new(),
             clock,
@@ -46,15 +55,31 @@ impl World {
     /// Lets `act` read or change the model. What changed is on disk when this returns, and the work
     /// that came up has begun.
     pub(super) fn with<R>(self: &Arc<Self>, act: impl FnOnce(&mut Azure, DateTime<Utc>) -> R) -> R {
-        let (result, work) = self.model.with(|azure| {
-            let result = act(azure, (self.clock)());
-            (result, azure.take_work())
+        let now = (self.clock)();
+        let (result, work, identities) = self.model.with(|azure| {
+            let result = act(azure, now);
+            (result, azure.take_work(), azure.take_principals())
         });
+        if let Some(identities) = identities {
+            self.directory.with(|directory| directory.settle_identities(now, &identities));
+        }
         for work in work {
             let world = Arc::clone(self);
             self.tasks.spawn(async move { world.perform(work).await });
         }
         result
+    }
+
+    /// Whether `principal` has `right` at `scope` now; the answer is remembered.
+    pub(super) fn may(
+        self: &Arc<Self>,
+        principal: &Principal,
+        right: Right<'_>,
+        scope: &str,
+    ) -> bool {
+        let may = self.with(|azure, now| azure.may(now, principal.object, right, scope));
+        self.access.note(principal, right, may);
+        may
     }
 
     /// Takes up what a restart interrupted: what still runs is published again, not restarted.

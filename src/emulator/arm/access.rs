@@ -7,20 +7,23 @@ use serde_json::json;
 
 use super::answer::Answer;
 use crate::emulator::entra::{Entra, Refusal};
-use crate::emulator::model::Error;
+use crate::emulator::model::{Error, Principal};
 
-/// The refusal of a request whose token is missing or no good, the way ARM words it.
-pub(super) fn refusal(entra: &Entra, headers: &HeaderMap) -> Option<Answer> {
+/// Who asks; or the refusal of a request whose token is missing or no good, the way ARM words it.
+pub(super) fn caller(entra: &Entra, headers: &HeaderMap) -> Result<Principal, Box<Answer>> {
     let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token = given
         .and_then(|value| value.split_once(' '))
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("Bearer"));
     let Some((_, token)) = token else {
         let message = "Authentication failed. The 'Authorization' header is missing.";
-        return Some(refuse(entra, "AuthenticationFailed", message.to_owned(), None));
+        return Err(Box::new(refuse(entra, "AuthenticationFailed", message.to_owned(), None)));
     };
-    let refusal = entra.check_management(token.trim()).err()?;
-    Some(match refusal {
+    entra.check_management(token.trim()).map_err(|refusal| Box::new(refused(entra, refusal)))
+}
+
+fn refused(entra: &Entra, refusal: Refusal) -> Answer {
+    match refusal {
         Refusal::UnknownKey => {
             let message = "The access token is invalid: its signing key is not known.".to_owned();
             refuse(entra, "InvalidAuthenticationToken", message, Some(challenge()))
@@ -38,15 +41,7 @@ pub(super) fn refusal(entra: &Entra, headers: &HeaderMap) -> Option<Answer> {
             );
             refuse(entra, "InvalidAuthenticationTokenAudience", message, None)
         }
-        Refusal::NoRole(object) => {
-            let message = format!(
-                "The client with object id '{object}' does not have authorization to perform this \
-                 action, or the scope is invalid. If access was recently granted, please refresh your \
-                 credentials."
-            );
-            Answer::from(Error::new(403, "AuthorizationFailed", message))
-        }
-    })
+    }
 }
 
 fn refuse(entra: &Entra, code: &str, message: String, challenge: Option<String>) -> Answer {

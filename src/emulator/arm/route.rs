@@ -5,7 +5,10 @@ use axum::http::Method;
 
 use super::storage::{self, Place};
 use crate::emulator::faults::Operation;
-use crate::emulator::model::NAMESPACE;
+use crate::emulator::model::{IDENTITY_NAMESPACE, NAMESPACE};
+
+/// The provider of roles, in lower case; its resources stand below others.
+const AUTHORIZATION: &str = "microsoft.authorization";
 
 /// A place in ARM. The first field is the subscription; container groups are in a resource group
 /// (the second) and have a name (the third).
@@ -25,6 +28,14 @@ pub(super) enum Route {
     Act(String, String, String, Verb),
     Logs(String, String, String, String),
     Exec(String, String, String, String),
+    /// User-assigned identities of a resource group, or of all.
+    Identities(String, Option<String>),
+    Identity(String, String, String),
+    /// Role assignments and definitions: their scope, then their name.
+    Assignments(String),
+    Assignment(String, String),
+    Roles(String),
+    Role(String, String),
     OperationStatus(String, String),
     OperationResult(String, String),
     Storage(String, Place),
@@ -44,7 +55,10 @@ pub(super) fn parse(method: &Method, path: &str) -> Option<Route> {
     let lower: Vec<String> = given.iter().map(|part| part.to_ascii_lowercase()).collect();
     let words: Vec<&str> = lower.iter().map(String::as_str).collect();
     let text = |index: usize| given[index].to_owned();
-    let aci = NAMESPACE.to_ascii_lowercase();
+    let [aci, identities] = [NAMESPACE, IDENTITY_NAMESPACE].map(str::to_ascii_lowercase);
+    if let Some(at) = words.windows(2).rposition(|pair| pair == ["providers", AUTHORIZATION]) {
+        return authorization(method, &given[..at], &words[at + 2..], given.last()?);
+    }
     let (get, post) = (*method == Method::GET, *method == Method::POST);
     if let Some(place) = storage::parse(method, &given, &words) {
         return Some(Route::Storage(text(1), place));
@@ -75,6 +89,22 @@ pub(super) fn parse(method: &Method, path: &str) -> Option<Route> {
         ["subscriptions", _, "providers", ns, "containergroups"] if get && *ns == *aci => {
             Route::Groups(text(1), None)
         }
+        ["subscriptions", _, "providers", ns, "userassignedidentities"]
+            if get && *ns == *identities =>
+        {
+            Route::Identities(text(1), None)
+        }
+        ["subscriptions", _, "resourcegroups", _, "providers", ns, "userassignedidentities"]
+            if get && *ns == *identities =>
+        {
+            Route::Identities(text(1), Some(text(3)))
+        }
+        ["subscriptions", _, "resourcegroups", _, "providers", ns, "userassignedidentities", _]
+            if [Method::GET, Method::PUT, Method::DELETE].contains(method)
+                && *ns == *identities =>
+        {
+            Route::Identity(text(1), text(3), text(7))
+        }
         [
             "subscriptions",
             _,
@@ -90,6 +120,20 @@ pub(super) fn parse(method: &Method, path: &str) -> Option<Route> {
         _ => return None,
     };
     Some(route)
+}
+
+/// What comes after `SCOPE/providers/Microsoft.Authorization`, in lower case in `rest`.
+fn authorization(method: &Method, scope: &[&str], rest: &[&str], name: &str) -> Option<Route> {
+    let scope = format!("/{}", scope.join("/"));
+    let get = *method == Method::GET;
+    let one = [Method::GET, Method::PUT, Method::DELETE].contains(method);
+    match rest {
+        ["roleassignments"] if get => Some(Route::Assignments(scope)),
+        ["roleassignments", _] if one => Some(Route::Assignment(scope, name.to_owned())),
+        ["roledefinitions"] if get => Some(Route::Roles(scope)),
+        ["roledefinitions", _] if one => Some(Route::Role(scope, name.to_owned())),
+        _ => None,
+    }
 }
 
 /// What comes after `…/containerGroups`, in lower case in `rest`.
@@ -132,6 +176,7 @@ impl Route {
             Self::Exec(..) => Operation::Exec,
             Self::OperationStatus(..) | Self::OperationResult(..) => Operation::Poll,
             Self::ResourceGroups(..) | Self::ResourceGroup(..) => Operation::ResourceGroup,
+            Self::Assignments(..) | Self::Assignment(..) => Operation::RoleAssignment,
             _ => Operation::Other,
         }
     }
@@ -151,6 +196,10 @@ impl Route {
     pub(super) fn subscription(&self) -> Option<&str> {
         match self {
             Self::Metadata | Self::Subscriptions => None,
+            Self::Assignments(scope)
+            | Self::Assignment(scope, _)
+            | Self::Roles(scope)
+            | Self::Role(scope, _) => scope.split('/').nth(2),
             Self::Subscription(id)
             | Self::Locations(id)
             | Self::Provider(id, _)
@@ -162,6 +211,8 @@ impl Route {
             | Self::Act(id, ..)
             | Self::Logs(id, ..)
             | Self::Exec(id, ..)
+            | Self::Identities(id, _)
+            | Self::Identity(id, ..)
             | Self::OperationStatus(id, _)
             | Self::OperationResult(id, _)
             | Self::Storage(id, _) => Some(id),

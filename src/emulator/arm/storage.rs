@@ -3,8 +3,9 @@
 use axum::http::Method;
 use serde_json::{Value, json};
 
-use super::Arm;
-use crate::emulator::model::{Error, Reply, STORAGE_NAMESPACE};
+use super::authorize::{Demand, home, resource, sub, verb};
+use super::{Arm, found};
+use crate::emulator::model::{ACCOUNT_TYPE, Error, Principal, Reply, STORAGE_NAMESPACE};
 use crate::emulator::storage::StorageError;
 
 /// A place of the storage provider. The fields are resource group, account and container.
@@ -34,9 +35,16 @@ pub(super) fn parse(method: &Method, given: &[&str], words: &[&str]) -> Option<P
             ["locations", _, "asyncoperations", _] if get => Some(Place::Operation(text(7))),
             _ => None,
         },
-        ["subscriptions", _, "resourcegroups", _, "providers", ns, "storageaccounts", rest @ ..]
-            if *ns == ours =>
-        {
+        [
+            "subscriptions",
+            _,
+            "resourcegroups",
+            _,
+            "providers",
+            ns,
+            "storageaccounts",
+            rest @ ..,
+        ] if *ns == ours => {
             let account = || (text(3), text(7));
             let whole = [Method::GET, Method::PUT, Method::PATCH, Method::DELETE];
             let (group, name) = match rest {
@@ -47,7 +55,9 @@ pub(super) fn parse(method: &Method, given: &[&str], words: &[&str]) -> Option<P
             match rest {
                 [_] if one_of(&whole) => Some(Place::Account(group, name)),
                 [_, "listkeys"] if post => Some(Place::Keys(group, name)),
-                [_, "managementpolicies", "default"] if one_of(&[Method::GET, Method::PUT, Method::DELETE]) => {
+                [_, "managementpolicies", "default"]
+                    if one_of(&[Method::GET, Method::PUT, Method::DELETE]) =>
+                {
                     Some(Place::Policy(group, name))
                 }
                 [_, "blobservices", "default"] if one_of(&[Method::GET, Method::PUT]) => {
@@ -68,11 +78,47 @@ pub(super) fn parse(method: &Method, given: &[&str], words: &[&str]) -> Option<P
     }
 }
 
+impl Place {
+    /// What serving it takes.
+    pub(super) fn demand(&self, subscription: &str, method: &Method) -> Demand {
+        let account = |group: &str, name: &str| resource(subscription, group, ACCOUNT_TYPE, name);
+        let below = |group: &str, name: &str, what: &str| {
+            Demand::Action(format!("{ACCOUNT_TYPE}/{what}/{}", verb(method)), account(group, name))
+        };
+        let read = format!("{ACCOUNT_TYPE}/read");
+        match self {
+            Self::CheckName => {
+                let action = format!("{STORAGE_NAMESPACE}/checknameavailability/read");
+                Demand::Action(action, sub(subscription))
+            }
+            Self::Operation(_) => Demand::Track,
+            Self::Accounts(None) => Demand::Listed(read, sub(subscription)),
+            Self::Accounts(Some(group)) => Demand::Action(read, home(subscription, group)),
+            Self::Account(group, name) => {
+                let action = format!("{ACCOUNT_TYPE}/{}", verb(method));
+                Demand::Action(action, account(group, name))
+            }
+            Self::Keys(group, name) => {
+                Demand::Action(format!("{ACCOUNT_TYPE}/listkeys/action"), account(group, name))
+            }
+            Self::Service(group, name) => below(group, name, "blobServices"),
+            Self::Policy(group, name) => below(group, name, "managementPolicies"),
+            Self::Containers(group, name) => below(group, name, "blobServices/containers"),
+            Self::Container(group, name, container) => {
+                let action = format!("{ACCOUNT_TYPE}/blobServices/containers/{}", verb(method));
+                let service = format!("{}/blobServices/default", account(group, name));
+                Demand::Action(action, format!("{service}/containers/{container}"))
+            }
+        }
+    }
+}
+
 impl Arm {
     /// Answers at a place of the storage provider.
     pub(super) async fn account(
         &self,
         method: &Method,
+        caller: &Principal,
         place: &Place,
         body: &Value,
     ) -> Result<Reply, Error> {
@@ -84,7 +130,10 @@ impl Arm {
             }
             Place::Operation(id) => world.with(|azure, now| azure.account_operation(now, id)),
             Place::Accounts(home) => {
-                world.with(|azure, now| azure.list_accounts(now, home.as_deref()))
+                let mut shown =
+                    world.with(|azure, now| azure.list_accounts(now, home.as_deref()))?;
+                self.readable(caller, &format!("{ACCOUNT_TYPE}/read"), &mut shown);
+                Ok(found(json!({"value": shown})))
             }
             Place::Account(home, name) if *method == Method::PUT => {
                 self.put_account(home, name, body).await
@@ -123,7 +172,8 @@ impl Arm {
     /// A new account is there when its blobs can be served.
     async fn put_account(&self, home: &str, name: &str, body: &Value) -> Result<Reply, Error> {
         self.storage.check_installed().map_err(|error| unavailable(&error))?;
-        let (reply, new) = self.world.with(|azure, now| azure.put_account(now, home, name, body))?;
+        let (reply, new) =
+            self.world.with(|azure, now| azure.put_account(now, home, name, body))?;
         // One of this name may have been here before.
         if new && let Err(error) = self.storage.empty(name).await {
             self.world.with(|azure, now| azure.delete_account(now, home, name))?;

@@ -38,6 +38,12 @@ impl Directory {
                 self.on_grants(context, method, key.as_ref(), &words, body)
             }
             ("users", key) => self.on_users(context, method, key.as_ref(), &words, body),
+            ("directoryobjects", Some(Key::Id(name))) if name.eq_ignore_ascii_case("getByIds") => {
+                match method {
+                    "POST" => self.objects_by_id(context, body),
+                    _ => Err(Error::method()),
+                }
+            }
             ("directory", Some(Key::Id(name))) if name.eq_ignore_ascii_case("deletedItems") => {
                 self.on_deleted(context, method, &words)
             }

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::Entra;
 use super::resource::{is_graph, is_management, is_storage};
+use crate::emulator::model::Principal;
 
 /// Why a token is not accepted.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,19 +17,13 @@ pub(in crate::emulator) enum Refusal {
     Expired(DateTime<Utc>),
     /// Made for another service.
     Audience(String),
-    /// Good, but of somebody without a role in the subscription: the object id.
-    NoRole(String),
 }
 
 impl Entra {
-    /// Whether a bearer token is good for ARM now. The two identities that local Azure is made with
-    /// have a role in the subscription, and nobody else.
-    pub(in crate::emulator) fn check_management(&self, token: &str) -> Result<(), Refusal> {
+    /// Whose a bearer token is that is good for ARM now.
+    pub(in crate::emulator) fn check_management(&self, token: &str) -> Result<Principal, Refusal> {
         let claims = self.check(token, |audience| is_management(&self.facts, audience))?;
-        if self.is_own(client_of(&claims)) {
-            return Ok(());
-        }
-        Err(Refusal::NoRole(claims["oid"].as_str().unwrap_or_default().to_owned()))
+        principal(&claims).ok_or(Refusal::UnknownKey)
     }
 
     /// The client that a bearer token for Graph is of; none where it acts for a user, whose rights
@@ -38,22 +33,14 @@ impl Entra {
         Ok(client_of(&claims))
     }
 
-    /// The object id of whom a bearer token for the storage account `account` is of, and its client
-    /// where that is an application itself.
+    /// Whose a bearer token is that is good for the storage account `account` now.
     pub(in crate::emulator) fn check_storage(
         &self,
         token: &str,
         account: &str,
-    ) -> Result<(String, Option<Uuid>), Refusal> {
+    ) -> Result<Principal, Refusal> {
         let claims = self.check(token, |audience| is_storage(audience, Some(account)))?;
-        let object = claims["oid"].as_str().unwrap_or_default().to_owned();
-        Ok((object, client_of(&claims)))
-    }
-
-    /// Whether an application is one of the two that local Azure is made with.
-    pub(in crate::emulator) fn is_own(&self, client: Option<Uuid>) -> bool {
-        let known = [self.facts.client_id, self.facts.identity_client_id];
-        client.is_some_and(|client| known.contains(&client))
+        principal(&claims).ok_or(Refusal::UnknownKey)
     }
 
     /// The claims of a token of ours that is good now for an audience that is `meant`.
@@ -72,6 +59,14 @@ impl Entra {
         }
         Err(Refusal::Audience(audience.to_owned()))
     }
+}
+
+/// Whose a token is, as refusals call it.
+fn principal(claims: &Value) -> Option<Principal> {
+    let object = claims["oid"].as_str()?.parse().ok()?;
+    let name = client_of(claims).map(|client| client.to_string());
+    let name = name.or_else(|| claims["preferred_username"].as_str().map(str::to_owned));
+    Some(Principal { object, name: name.unwrap_or_else(|| object.to_string()) })
 }
 
 /// The client of a token that is of an application itself.

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::body::Properties;
 use super::event::Events;
+use super::identity::Carries;
 use super::settings::Settings;
 use crate::emulator::engine::ContainerState;
 
@@ -22,7 +23,9 @@ pub(super) struct Group {
     pub(super) name: String,
     pub(super) location: String,
     pub(super) tags: Map<String, Value>,
-    pub(super) identity: Option<Value>,
+    /// The managed identities that its containers may be.
+    #[serde(default)]
+    pub(super) carries: Carries,
     pub(super) zones: Option<Value>,
     pub(super) properties: Properties,
     /// The public address that answers show.
@@ -33,6 +36,9 @@ pub(super) struct Group {
     /// Why the last start failed.
     pub(super) failure: Option<Problem>,
     pub(super) transition: Option<Transition>,
+    /// When its containers were started last, by the engine's word; none while they are being started.
+    #[serde(default)]
+    pub(super) started: Option<DateTime<Utc>>,
     pub(super) events: Events,
     /// What the engine last said of the containers; asked for again after a restart.
     #[serde(skip)]

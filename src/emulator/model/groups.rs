@@ -6,7 +6,9 @@ use super::body::Properties;
 use super::event::Events;
 use super::group::{Group, TransitionKind};
 use super::view::{self, Detail};
-use super::{Azure, Error, GroupId, NAMESPACE, Now, Poll, Reply, address, normalise, replace, validate};
+use super::{
+    Azure, Error, GroupId, NAMESPACE, Now, Poll, Reply, address, normalise, replace, validate,
+};
 use crate::emulator::faults::Operation;
 
 /// The fields of a resource that ARM knows; others are refused.
@@ -64,6 +66,7 @@ impl Azure {
             new.next_ip = Some(self.next_address());
         }
         self.groups.insert(id.clone(), new);
+        self.principals_changed = true;
         let operation = self.transit(now, &id, TransitionKind::Deploy);
         let status = if old.is_some() { 200 } else { 201 };
         let view = self.view(now, &id, Detail::Resource).unwrap_or_default();
@@ -247,7 +250,8 @@ impl Azure {
             _ => return Err(unreadable("tags")),
         };
         validate::tags(&tags)?;
-        let given = |field: &str| body.get(field).filter(|value| !value.is_null()).cloned();
+        let resource = view::id(&self.settings, &home, name);
+        let carries = self.carries(&resource, body, old.map(|old| &old.carries))?;
         Ok(Group {
             key: match old {
                 Some(old) => old.key.clone(),
@@ -257,14 +261,15 @@ impl Azure {
             name: old.map_or(name, |old| &old.name).to_owned(),
             location: location(&body["location"])?,
             tags,
-            identity: given("identity"),
-            zones: given("zones"),
+            carries,
+            zones: body.get("zones").filter(|value| !value.is_null()).cloned(),
             ip: old.filter(|_| properties.ip_address.is_some()).and_then(|old| old.ip),
             next_ip: None,
             properties,
             stopped: false,
             failure: None,
             transition: None,
+            started: None,
             events: old.map_or_else(Events::default, |old| old.events.clone()),
             containers: old.map(|old| old.containers.clone()).unwrap_or_default(),
         })
@@ -311,8 +316,16 @@ impl Azure {
     }
 
     fn view(&self, now: Now, id: &GroupId, detail: Detail) -> Option<Value> {
-        let group = self.groups.get(id)?;
-        Some(view::resource(&self.settings, group, now, detail))
+        Some(self.resource(now, self.groups.get(id)?, detail))
+    }
+
+    /// The whole resource as answers show it.
+    pub(super) fn resource(&self, now: Now, group: &Group, detail: Detail) -> Value {
+        let mut shown = view::resource(&self.settings, group, now, detail);
+        if let Some(identity) = self.carries_view(&group.carries) {
+            shown["identity"] = identity;
+        }
+        shown
     }
 
     fn list_view(&self, now: Now, id: &GroupId) -> Option<Value> {
@@ -331,7 +344,7 @@ impl Group {
 
     /// The group as a PUT body that would make it so.
     pub(super) fn document(&self) -> Value {
-        json!({"location": self.location, "tags": self.tags, "identity": self.identity,
+        json!({"location": self.location, "tags": self.tags, "identity": self.carries.document(),
             "zones": self.zones, "properties": self.properties})
     }
 }

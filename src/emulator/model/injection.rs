@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::group::{Group, TransitionKind};
-use super::view::{self, Detail};
+use super::view::Detail;
 use super::{Azure, Error, GroupId, Now, Work};
 use crate::emulator::faults::{Effect, Operation};
 
@@ -107,10 +107,8 @@ impl Azure {
                 }
                 Effect::ReadsLag { seconds } => {
                     let until = now + TimeDelta::seconds(i64::from(seconds));
-                    let view = self
-                        .groups
-                        .get(id)
-                        .map(|group| view::resource(&self.settings, group, now, Detail::Full));
+                    let stored = self.groups.get(id);
+                    let view = stored.map(|group| self.resource(now, group, Detail::Full));
                     self.lags.insert(id.clone(), Lag { until, view });
                 }
                 _ => (),

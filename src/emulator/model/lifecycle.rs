@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::group::{Group, Problem, Transition, TransitionKind};
-use super::view::image;
+use super::view::{self, image};
 use super::{Azure, GroupId, Now, Work, run};
 use crate::emulator::engine::ContainerState;
 
@@ -41,6 +41,7 @@ impl Azure {
                     matches!(transition.kind, TransitionKind::Deploy | TransitionKind::Move);
                 group.observe(states);
                 if starts {
+                    group.started = Some(now);
                     started(group, now);
                 }
             }
@@ -121,7 +122,10 @@ impl Azure {
         let Some(transition) = group.transition.take() else { return };
         group.settle(&transition, end);
         if transition.kind == TransitionKind::Delete {
+            let gone = view::id(&self.settings, &group.home, &group.name);
             self.groups.remove(id);
+            self.forget_scope(&gone);
+            self.principals_changed = true;
         }
         self.end(&transition.operation, end, transition.problem);
     }
@@ -130,6 +134,7 @@ impl Azure {
     pub(super) fn transit(&mut self, now: Now, id: &GroupId, kind: TransitionKind) -> String {
         let operation = self.begin(now);
         if let Some(group) = self.groups.get_mut(id) {
+            group.started = None;
             group.transition = Some(Transition {
                 operation: operation.clone(),
                 kind,

@@ -54,10 +54,9 @@ impl Azure {
     }
 
     /// LIST.
-    pub fn list_resource_groups(&mut self, now: Now) -> Reply {
+    pub fn list_resource_groups(&mut self, now: Now) -> Vec<Value> {
         self.advance(now);
-        let views = self.resource_groups.values().map(|group| self.resource_group_view(group));
-        Reply::new(200, json!({"value": views.collect::<Vec<_>>()}))
+        self.resource_groups.values().map(|group| self.resource_group_view(group)).collect()
     }
 
     /// DELETE, with everything in it.
@@ -90,6 +89,9 @@ impl Azure {
             let ready: Vec<_> = ready.into_iter().map(|(id, _)| id.clone()).collect();
             if ready.is_empty() && waiting.is_empty() {
                 self.drop_accounts_of(&key);
+                self.identities.retain(|id, _| id.0 != key);
+                self.principals_changed = true;
+                self.forget_scope(&format!("{}/resourceGroups/{key}", self.subscription_scope()));
                 self.resource_groups.remove(&key);
                 self.end(&operation, now, None);
             }

@@ -3,6 +3,8 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use uuid::Uuid;
+
 /// The fixed facts of one local Azure.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -20,6 +22,8 @@ pub struct Settings {
     pub page: usize,
     /// Where the blob endpoints of storage accounts are: a URL without the last slash.
     pub blob: String,
+    /// Object ids of the service principals that own the subscription from the start.
+    pub owners: Vec<Uuid>,
 }
 
 impl Default for Settings {
@@ -33,6 +37,7 @@ impl Default for Settings {
             provisioning: Duration::from_secs(2),
             page: 100,
             blob: "https://localhost:10000".to_owned(),
+            owners: Vec::new(),
         }
     }
 }

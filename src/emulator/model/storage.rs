@@ -20,8 +20,8 @@ use super::{Azure, Error, Now, Poll, Reply, normalise, validate};
 
 /// The resource provider's namespace.
 pub const STORAGE_NAMESPACE: &str = "Microsoft.Storage";
-/// Where a client asks how the making of an account goes on.
-const TYPE: &str = "Microsoft.Storage/storageAccounts";
+/// The resource type of a storage account.
+pub const ACCOUNT_TYPE: &str = "Microsoft.Storage/storageAccounts";
 
 /// A stored account; its name, which is global, is its key.
 #[derive(Clone, Deserialize, Serialize)]
@@ -143,7 +143,7 @@ impl Azure {
         &mut self,
         now: Now,
         resource_group: Option<&str>,
-    ) -> Result<Reply, Error> {
+    ) -> Result<Vec<Value>, Error> {
         self.advance(now);
         if let Some(name) = resource_group {
             self.resource_group(name)?;
@@ -151,8 +151,7 @@ impl Azure {
         let wanted = |account: &&Account| {
             resource_group.is_none_or(|home| account.resource_group.eq_ignore_ascii_case(home))
         };
-        let views = self.storage.values().filter(wanted).map(|one| one.view(self, now));
-        Ok(Reply::new(200, json!({"value": views.collect::<Vec<_>>()})))
+        Ok(self.storage.values().filter(wanted).map(|one| one.view(self, now)).collect())
     }
 
     /// DELETE: 200, or 204 where there is none.
@@ -164,9 +163,12 @@ impl Azure {
     ) -> Result<Reply, Error> {
         self.advance(now);
         self.resource_group(resource_group)?;
-        if self.account_mut(now, resource_group, name).is_err() {
+        let subscription = self.settings.subscription.clone();
+        let Ok(account) = self.account_mut(now, resource_group, name) else {
             return Ok(Reply::empty(204));
-        }
+        };
+        let id = account.id(&subscription);
+        self.forget_scope(&id);
         self.storage.remove(&name.to_ascii_lowercase());
         Ok(Reply::empty(200))
     }
@@ -216,7 +218,7 @@ impl Azure {
         self.storage
             .get_mut(&name.to_ascii_lowercase())
             .filter(|account| account.resource_group.eq_ignore_ascii_case(resource_group))
-            .ok_or_else(|| Error::resource_not_found(TYPE, resource_group, name))
+            .ok_or_else(|| Error::resource_not_found(ACCOUNT_TYPE, resource_group, name))
     }
 
     fn account_view(&self, now: Now, name: &str) -> Value {
@@ -238,7 +240,7 @@ pub struct AccountFacts {
 impl Account {
     fn id(&self, subscription: &str) -> String {
         format!(
-            "/subscriptions/{subscription}/resourceGroups/{}/providers/{TYPE}/{}",
+            "/subscriptions/{subscription}/resourceGroups/{}/providers/{ACCOUNT_TYPE}/{}",
             self.resource_group, self.name
         )
     }
@@ -260,7 +262,7 @@ impl Account {
         json!({
             "id": self.id(&azure.settings.subscription),
             "name": self.name,
-            "type": TYPE,
+            "type": ACCOUNT_TYPE,
             "location": self.location,
             "tags": self.tags,
             "sku": properties::sku_view(&self.sku),
@@ -317,7 +319,7 @@ fn taken(name: &str) -> String {
 
 fn no_location(given: &str) -> Error {
     let message = format!(
-        "The provided location '{given}' is not available for resource type '{TYPE}'. Please choose \
+        "The provided location '{given}' is not available for resource type '{ACCOUNT_TYPE}'. Please choose \
          another location."
     );
     Error::bad("LocationNotAvailableForResourceType", message)

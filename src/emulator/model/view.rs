@@ -19,7 +19,7 @@ pub(super) enum Detail {
     Resource,
 }
 
-/// The whole resource.
+/// The whole resource but its identity, which it shares with others.
 pub(super) fn resource(
     settings: &Settings,
     group: &Group,
@@ -44,10 +44,8 @@ pub(super) fn resource(
         "location": group.location,
         "tags": group.tags,
     });
-    for (name, value) in [("identity", &group.identity), ("zones", &group.zones)] {
-        if let Some(value) = value {
-            resource[name] = value.clone();
-        }
+    if let Some(zones) = &group.zones {
+        resource["zones"] = zones.clone();
     }
     resource
 }

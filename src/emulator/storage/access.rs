@@ -8,7 +8,7 @@ use super::answer::Refused;
 use super::operation::Asked;
 use super::shared_key::AccountKey;
 use crate::emulator::installation::same_secret;
-use crate::emulator::model::AccountFacts;
+use crate::emulator::model::{AccountFacts, Right};
 
 impl Storage {
     /// Whether the request may be served at all.
@@ -33,10 +33,17 @@ impl Storage {
 
     fn check_token(&self, token: &str, asked: &Asked, facts: &AccountFacts) -> Result<(), Refused> {
         let checked = self.entra.check_storage(token, &asked.account);
-        let (object, client) =
+        let caller =
             checked.map_err(|refusal| Refused::token(&refusal, &self.entra.authority()))?;
         let scope = asked.scope(&facts.id);
-        let may = asked.actions().iter().any(|action| self.may(&object, client, action, &scope));
+        let actions = asked.actions();
+        let held = self.world.with(|azure, now| {
+            let may = |action: &&String| azure.may(now, caller.object, Right::Data(action), &scope);
+            actions.iter().find(may)
+        });
+        // Asked for again, to be remembered as the one right that served.
+        let right = held.or(actions.first());
+        let may = right.is_some_and(|right| self.world.may(&caller, Right::Data(right), &scope));
         if may { Ok(()) } else { Err(Refused::no_right()) }
     }
 

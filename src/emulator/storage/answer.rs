@@ -67,7 +67,8 @@ impl Refused {
     }
 
     pub(super) fn no_right() -> Self {
-        let message = "This request is not authorized to perform this operation using this permission.";
+        let message =
+            "This request is not authorized to perform this operation using this permission.";
         Self::new(403, "AuthorizationPermissionMismatch", message)
     }
 
@@ -87,7 +88,6 @@ impl Refused {
             Refusal::UnknownKey => "Signature validation failed. Signature key not found.",
             Refusal::Expired(_) => "Lifetime validation failed. The token is expired.",
             Refusal::Audience(_) => "Audience validation failed. Audience did not match.",
-            Refusal::NoRole(_) => return Self::no_right(),
         };
         let refused = Self::unauthorized("InvalidAuthenticationInfo", authority);
         Self { detail: Some(detail.to_owned()), ..refused }
@@ -108,7 +108,8 @@ impl Refused {
     }
 
     pub(super) fn busy(retry_after: Option<u32>) -> Self {
-        let message = "The server is currently unable to receive requests. Please retry your request.";
+        let message =
+            "The server is currently unable to receive requests. Please retry your request.";
         Self { retry_after, ..Self::new(503, "ServerBusy", message) }
     }
 

@@ -157,7 +157,8 @@ impl Azurite {
         let mut running = Running { child, url: String::new(), accounts };
         let deadline = Instant::now() + START;
         loop {
-            let said = String::from_utf8_lossy(&files::read(&log)?.unwrap_or_default()).into_owned();
+            let said =
+                String::from_utf8_lossy(&files::read(&log)?.unwrap_or_default()).into_owned();
             if let Some((_, url)) = said.split_once(READY)
                 && let Some((url, _)) = url.split_once('\n')
             {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::super::event::timestamp;
 use super::super::{Azure, Error, Now, Reply};
-use super::{Account, TYPE, properties};
+use super::{ACCOUNT_TYPE, Account, properties};
 
 impl Azure {
     /// GET of `blobServices/default`.
@@ -54,7 +54,7 @@ impl Azure {
         let view = json!({
             "id": format!("{id}/managementPolicies/default"),
             "name": "DefaultManagementPolicy",
-            "type": format!("{TYPE}/managementPolicies"),
+            "type": format!("{ACCOUNT_TYPE}/managementPolicies"),
             "properties": {"policy": policy, "lastModifiedTime": timestamp(*modified)},
         });
         Ok(Reply::new(200, view))
@@ -98,7 +98,7 @@ impl Account {
         json!({
             "id": format!("{}/blobServices/default", self.id(subscription)),
             "name": "default",
-            "type": format!("{TYPE}/blobServices"),
+            "type": format!("{ACCOUNT_TYPE}/blobServices"),
             "sku": properties::sku_view(&self.sku),
             "properties": {
                 "cors": {"corsRules": []},

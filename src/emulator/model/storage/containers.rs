@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::event::timestamp;
 use super::super::{Azure, Error, Now, Reply};
-use super::{Account, TYPE};
+use super::{ACCOUNT_TYPE, Account};
 
 /// A container that ARM knows of.
 #[derive(Clone, Deserialize, Serialize)]
@@ -85,8 +85,11 @@ impl Azure {
         (resource_group, account): (&str, &str),
         name: &str,
     ) -> Result<Reply, Error> {
+        let subscription = self.settings.subscription.clone();
         let account = self.account_mut(now, resource_group, account)?;
         let was_there = account.containers.remove(name).is_some();
+        let id = account.container_id(&subscription, name);
+        self.forget_scope(&id);
         Ok(Reply::empty(if was_there { 200 } else { 204 }))
     }
 
@@ -103,13 +106,17 @@ impl Azure {
 }
 
 impl Account {
+    fn container_id(&self, subscription: &str, name: &str) -> String {
+        format!("{}/blobServices/default/containers/{name}", self.id(subscription))
+    }
+
     fn container_view(&self, subscription: &str, name: &str) -> Value {
         let container = self.containers.get(name);
         let modified = container.map(|container| container.modified).unwrap_or_default();
         json!({
-            "id": format!("{}/blobServices/default/containers/{name}", self.id(subscription)),
+            "id": self.container_id(subscription, name),
             "name": name,
-            "type": format!("{TYPE}/blobServices/containers"),
+            "type": format!("{ACCOUNT_TYPE}/blobServices/containers"),
             "etag": format!("\"0x8D{:X}\"", modified.timestamp_micros()),
             "properties": {
                 "publicAccess": "None",

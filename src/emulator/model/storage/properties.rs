@@ -86,8 +86,12 @@ pub(super) fn known(body: &Value, before: Map<String, Value>) -> Result<Map<Stri
 
 /// The properties as they are shown: with what Azure assumes of those that nobody gave.
 /// `allowSharedKeyAccess` has no default: absent, it counts as true.
-pub(super) fn with_defaults(given: &Map<String, Value>, created: DateTime<Utc>) -> Map<String, Value> {
-    let service = json!({"keyType": "Account", "enabled": true, "lastEnabledTime": timestamp(created)});
+pub(super) fn with_defaults(
+    given: &Map<String, Value>,
+    created: DateTime<Utc>,
+) -> Map<String, Value> {
+    let service =
+        json!({"keyType": "Account", "enabled": true, "lastEnabledTime": timestamp(created)});
     let defaults = json!({
         "accessTier": "Hot",
         "allowBlobPublicAccess": false,
