@@ -47,6 +47,8 @@ const AUDIENCE: &str = "https://management.azure.com";
 const RESOURCE_MANAGER: &str = "ACI_OPERATOR_RESOURCE_MANAGER_URL";
 /// Graph's address, the same way.
 const GRAPH: &str = "ACI_OPERATOR_GRAPH_URL";
+/// The program with which local Azure keeps blobs; without, `azurite-blob` of `PATH`.
+const AZURITE: &str = "ACI_OPERATOR_AZURITE";
 
 /// Opens the home's store.
 pub(super) async fn open_home(dir: &Path) -> Result<Home> {
@@ -328,7 +330,10 @@ pub(super) async fn serve_local(dir: &Path, engine: Engine, stop: CancellationTo
             (Arc::new(docker.map_err(|e| Error::Engine(e.to_string()))?), "docker")
         }
     };
-    let config = Config::new(dir.to_owned(), engine, name, now);
+    let mut config = Config::new(dir.to_owned(), engine, name, now);
+    if let Some(program) = std::env::var_os(AZURITE) {
+        config.azurite = program.into();
+    }
     let served = emulator::serve(config, stop.cancelled_owned()).await;
     served.map_err(|e| Error::Local { problem: e.to_string(), remedy: String::new() })
 }
