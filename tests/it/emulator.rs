@@ -5,6 +5,7 @@ mod exec;
 mod graph;
 mod local;
 mod sign_in;
+mod storage;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};

@@ -37,13 +37,14 @@ impl Storage {
             checked.map_err(|refusal| Refused::token(&refusal, &self.entra.authority()))?;
         let scope = asked.scope(&facts.id);
         let actions = asked.actions();
+        let kind = if asked.is_data() { Right::Data } else { Right::Action };
+        let rights: Vec<Right<'_>> = actions.iter().map(|action| kind(action)).collect();
         let held = self.world.with(|azure, now| {
-            let may = |action: &&String| azure.may(now, caller.object, Right::Data(action), &scope);
-            actions.iter().find(may)
+            rights.iter().find(|right| azure.may(now, caller.object, **right, &scope))
         });
         // Asked for again, to be remembered as the one right that served.
-        let right = held.or(actions.first());
-        let may = right.is_some_and(|right| self.world.may(&caller, Right::Data(right), &scope));
+        let right = held.or(rights.first());
+        let may = right.is_some_and(|right| self.world.may(&caller, *right, &scope));
         if may { Ok(()) } else { Err(Refused::no_right()) }
     }
 

@@ -110,7 +110,8 @@ impl Asked {
         Some(Self { account, container: container.map(str::to_owned), what })
     }
 
-    /// The data actions of which the caller needs one.
+    /// The actions of which the caller needs one, of its roles' `dataActions`; on containers: of their
+    /// `actions`.
     pub(super) fn actions(&self) -> Vec<String> {
         let actions: &[&str] = match self.what {
             What::ListContainers | What::ReadContainer => &["read"],
@@ -122,6 +123,14 @@ impl Asked {
             What::Delete => &["blobs/delete"],
         };
         actions.iter().map(|action| format!("{CONTAINERS}/{action}")).collect()
+    }
+
+    /// Whether the actions are data actions.
+    pub(super) fn is_data(&self) -> bool {
+        matches!(
+            self.what,
+            What::List | What::Read | What::Write | What::Add | What::Lease | What::Delete
+        )
     }
 
     /// Where the right must hold, in the account with ARM's id `account`.

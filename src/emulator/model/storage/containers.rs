@@ -101,6 +101,8 @@ impl Azure {
             account.containers.entry(name.to_owned()).or_insert_with(new);
         } else {
             account.containers.remove(name);
+            let id = account.container_id(&self.settings.subscription, name);
+            self.forget_scope(&id);
         }
     }
 }
