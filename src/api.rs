@@ -14,6 +14,7 @@ pub mod app_registration;
 pub mod check;
 mod container;
 pub mod container_group;
+pub mod crd;
 mod hints;
 pub mod issuer;
 pub mod parse;
@@ -78,7 +79,7 @@ impl Object {
             Self::Issuer(_) => "Issuer",
             Self::AppRegistration(_) => "AppRegistration",
         };
-        ObjectKey::new(kind, self.meta().name.as_deref().unwrap_or_default())
+        ObjectKey::of(kind, self.meta())
     }
 
     /// Its manifest as JSON, in one spelling and without status.
@@ -120,20 +121,38 @@ impl Object {
 pub struct ObjectKey {
     /// Kind, such as `ContainerGroup`.
     pub kind: String,
+    /// Namespace; only a cluster has any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
     /// Name.
     pub name: String,
 }
 
 impl ObjectKey {
-    /// A key.
+    /// A key without a namespace.
     pub fn new(kind: impl Into<String>, name: impl Into<String>) -> Self {
-        Self { kind: kind.into(), name: name.into() }
+        Self { kind: kind.into(), namespace: None, name: name.into() }
+    }
+
+    /// The key of the object with this metadata.
+    pub fn of(kind: impl Into<String>, meta: &ObjectMeta) -> Self {
+        let name = meta.name.clone().unwrap_or_default();
+        Self { kind: kind.into(), namespace: meta.namespace.clone(), name }
+    }
+
+    /// What an object means where it names another: references stay in its namespace.
+    #[must_use]
+    pub fn beside(&self, kind: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { kind: kind.into(), namespace: self.namespace.clone(), name: name.into() }
     }
 }
 
 impl std::fmt::Display for ObjectKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}/{}", self.kind, self.name)
+        match &self.namespace {
+            Some(namespace) => write!(f, "{}/{namespace}/{}", self.kind, self.name),
+            None => write!(f, "{}/{}", self.kind, self.name),
+        }
     }
 }
 

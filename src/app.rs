@@ -3,7 +3,7 @@
 //! Functions here do and return values; what is printed is [`crate::cli`]'s business. `wire` is the
 //! one file that makes things of other rooms.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::ValueEnum;
@@ -22,6 +22,7 @@ pub mod live;
 pub mod local;
 pub mod manifests;
 pub mod secrets;
+mod tenure;
 pub mod token;
 pub mod trust;
 pub mod verbs;
@@ -29,7 +30,7 @@ pub mod view;
 mod wire;
 
 pub use error::Error;
-pub use home::Home;
+pub use home::{Home, Location};
 
 /// Result of this room.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -63,29 +64,35 @@ impl CloudName {
 
 /// One home on this machine, and the Azure that was asked for.
 pub struct App {
+    location: Location,
+    /// A directory of this machine: the home, where it is one; local Azure lives in it.
     dir: PathBuf,
     cloud: Option<CloudName>,
     clock: Arc<dyn Clock>,
 }
 
 impl App {
-    /// An app on the home `dir`; without one on the default of the XDG base directory specification.
+    /// An app on the home at `location`; without one on the default of the XDG base directory
+    /// specification.
     ///
     /// # Errors
-    /// Neither a directory is given nor `XDG_STATE_HOME` or `HOME` set.
-    pub fn new(dir: Option<PathBuf>, cloud: Option<CloudName>) -> Result<Self> {
-        let dir = match dir {
-            Some(dir) => dir,
-            None => home::default_dir().ok_or(Error::NoHome)?,
-        };
+    /// Neither a home is given nor `XDG_STATE_HOME` or `HOME` set.
+    pub fn new(location: Option<Location>, cloud: Option<CloudName>) -> Result<Self> {
         // Variables that `local env` prints and files that the daemon is given hold whole paths.
-        let dir = std::path::absolute(&dir).map_err(|e| Error::file(&dir, &e))?;
-        Ok(Self { dir, cloud, clock: Arc::new(SystemClock) })
-    }
-
-    /// The home's directory.
-    pub fn dir(&self) -> &Path {
-        &self.dir
+        let whole = |dir: PathBuf| std::path::absolute(&dir).map_err(|e| Error::file(&dir, &e));
+        let usual = || home::default_dir().ok_or(Error::NoHome);
+        let (location, dir) = match location {
+            Some(Location::Directory(dir)) => {
+                let dir = whole(dir)?;
+                (Location::Directory(dir.clone()), dir)
+            }
+            Some(elsewhere) => (elsewhere, home::default_dir().unwrap_or_default()),
+            None => {
+                let dir = whole(usual()?)?;
+                (Location::Directory(dir.clone()), dir)
+            }
+        };
+        Ok(Self { location, dir, cloud, clock: Arc::new(SystemClock) })
     }
 
     /// Directory of local Azure.
@@ -100,7 +107,7 @@ impl App {
 
     /// Opens the home.
     pub async fn home(&self) -> Result<Home> {
-        wire::open_home(&self.dir).await
+        wire::open_home(&self.location).await
     }
 
     /// The Azure to use: the one that was asked for, else the home's, else the public one. A home
@@ -109,7 +116,7 @@ impl App {
         let pinned = home.cloud().await?;
         match (self.cloud, pinned) {
             (Some(asked), Some(pinned)) if asked != pinned => {
-                Err(Error::OtherCloud { home: self.dir.clone(), asked, pinned })
+                Err(Error::OtherCloud { home: self.location.clone(), asked, pinned })
             }
             (asked, pinned) => Ok(asked.or(pinned).unwrap_or(CloudName::Public)),
         }

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 
 use azure_core::credentials::TokenCredential;
 
-use crate::ports::Directory;
+use crate::ports::{Directory, Fence};
 use crate::tls;
 
 pub mod cloud;
@@ -24,6 +24,7 @@ mod arm;
 mod container_groups;
 mod exec;
 mod fault;
+mod fenced;
 mod limits;
 mod resource_groups;
 
@@ -46,7 +47,8 @@ pub struct Azure {
 }
 
 impl Azure {
-    /// A client of `cloud` that signs in with `credential`; see [`credential::chain`].
+    /// A client of `cloud` that signs in with `credential`; see [`credential::chain`]. No write begins
+    /// without leave of `fence`.
     ///
     /// # Errors
     /// The cloud's endpoints or its CA cannot be used.
@@ -54,17 +56,19 @@ impl Azure {
         cloud: &Cloud,
         credential: Arc<dyn TokenCredential>,
         observer: Observer,
+        fence: &Fence,
     ) -> Result<Self, Error> {
         let tls = tls::client_config(&cloud.ca_pem)?;
+        let client = Arc::new(fenced::Fenced::new(&tls, fence.clone())?);
         Ok(Self {
             directory: graph::Graph::new(graph::Pipe::new(
                 cloud,
-                &tls,
+                client.clone(),
                 credential.clone(),
                 observer.clone(),
             )?),
-            arm: Arc::new(arm::Arm::new(cloud, &tls, credential, observer)?),
-            dialer: exec::Dialer::new(tls, cloud.exec_domains.clone()),
+            arm: Arc::new(arm::Arm::new(cloud, client, credential, observer)?),
+            dialer: exec::Dialer::new(tls, cloud.exec_domains.clone(), fence.clone()),
             registered: Arc::default(),
         })
     }

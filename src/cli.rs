@@ -3,7 +3,6 @@
 //! A contract for scripts: results go to standard output, all else to standard error; the exit code
 //! is 0 for done, 1 for not reached (or, of `diff`, for changes), 2 for a wrong call or an error.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{ArgAction, Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
@@ -82,15 +81,16 @@ struct Cli {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Global options")]
 struct Global {
-    /// Where state, keys and events are kept [default: $XDG_STATE_HOME/aci-operator]
+    /// Where state, keys and events are kept: a directory, the URL of a blob container, or a cluster
+    /// (`kubernetes://NAMESPACE`) [default: $XDG_STATE_HOME/aci-operator]
     #[arg(
         long,
         global = true,
-        value_name = "DIR",
+        value_name = "HOME",
         env = "ACI_OPERATOR_HOME",
         hide_env_values = true
     )]
-    home: Option<PathBuf>,
+    home: Option<app::Location>,
     /// Which Azure; a home is pinned to the first one used [default: the home's, else public]
     #[arg(long, global = true, value_enum, env = "ACI_OPERATOR_CLOUD", hide_env_values = true)]
     cloud: Option<app::CloudName>,

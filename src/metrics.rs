@@ -24,11 +24,19 @@ pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; cha
 const BUCKETS: [f64; 12] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
 
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct ObjectLabels {
-    kind: String,
-    name: String,
+/// Names the series of one object.
+#[derive(Clone, Copy, Debug)]
+pub struct Series<'a> {
+    /// Kind.
+    pub kind: &'a str,
+    /// Namespace; only a cluster has any.
+    pub namespace: Option<&'a str>,
+    /// Name.
+    pub name: &'a str,
 }
+
+/// No label `namespace` where there is none.
+type ObjectLabels = Vec<(&'static str, String)>;
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct KindLabels {
@@ -93,19 +101,18 @@ impl Metrics {
     /// Sets when the object's certificate ends and will be renewed.
     pub fn certificate(
         &self,
-        kind: &str,
-        name: &str,
+        series: Series<'_>,
         not_after: DateTime<Utc>,
         renewal: DateTime<Utc>,
     ) {
-        let labels = object(kind, name);
+        let labels = series.labels();
         self.not_after.get_or_create(&labels).set(not_after.timestamp());
         self.renewal.get_or_create(&labels).set(renewal.timestamp());
     }
 
     /// Sets whether the object is as wanted.
-    pub fn ready(&self, kind: &str, name: &str, ready: bool) {
-        self.ready.get_or_create(&object(kind, name)).set(i64::from(ready));
+    pub fn ready(&self, series: Series<'_>, ready: bool) {
+        self.ready.get_or_create(&series.labels()).set(i64::from(ready));
     }
 
     /// Counts a pass.
@@ -122,8 +129,8 @@ impl Metrics {
     }
 
     /// Removes the series of an object that is gone.
-    pub fn forget(&self, kind: &str, name: &str) {
-        let labels = object(kind, name);
+    pub fn forget(&self, series: Series<'_>) {
+        let labels = series.labels();
         for family in [&self.not_after, &self.renewal, &self.ready] {
             family.remove(&labels);
         }
@@ -138,8 +145,12 @@ impl Metrics {
     }
 }
 
-fn object(kind: &str, name: &str) -> ObjectLabels {
-    ObjectLabels { kind: kind.to_owned(), name: name.to_owned() }
+impl Series<'_> {
+    fn labels(self) -> ObjectLabels {
+        let namespace = self.namespace.map(|namespace| ("namespace", namespace.to_owned()));
+        let (kind, name) = (("kind", self.kind.to_owned()), ("name", self.name.to_owned()));
+        [Some(kind), namespace, Some(name)].into_iter().flatten().collect()
+    }
 }
 
 #[cfg(test)]
@@ -150,9 +161,10 @@ mod tests {
     fn series_come_and_go() {
         let metrics = Metrics::new();
         let at = |seconds| DateTime::from_timestamp(seconds, 0).unwrap();
-        metrics.certificate("ContainerGroup", "web", at(1000), at(600));
-        metrics.ready("ContainerGroup", "web", true);
-        metrics.ready("ContainerGroup", "other", false);
+        let series = |name| Series { kind: "ContainerGroup", namespace: None, name };
+        metrics.certificate(series("web"), at(1000), at(600));
+        metrics.ready(series("web"), true);
+        metrics.ready(series("other"), false);
         metrics.reconciled("ContainerGroup", Reason::InSync, Duration::from_millis(3));
         metrics.azure_request("ContainerGroups.Get", "200");
         metrics.azure_request("ContainerGroups.Get", "200");
@@ -171,7 +183,7 @@ mod tests {
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
         }
-        metrics.forget("ContainerGroup", "web");
+        metrics.forget(series("web"));
         let text = metrics.encode();
         assert!(!text.contains(r#"name="web""#) && text.contains(r#"name="other""#), "{text}");
     }

@@ -21,6 +21,10 @@ use crate::core::outcome::Event;
 pub use crate::core::requests::{Approval, Requests};
 use crate::core::{Fault, Secret};
 
+mod tenure;
+
+pub use tenure::{Fence, Lease, MARGIN, Seat};
+
 /// The time.
 pub trait Clock: Send + Sync {
     /// Now.
@@ -242,8 +246,9 @@ pub trait Ledger: Send + Sync {
     async fn entry(&self, key: &ObjectKey) -> Result<Option<Entry>, Fault>;
     /// All entries, sorted by key.
     async fn entries(&self) -> Result<Vec<Entry>, Fault>;
-    /// The entries of one kind, sorted by key.
-    async fn entries_of(&self, kind: &str) -> Result<Vec<Entry>, Fault>;
+    /// The entries of one kind that an object can name or be named by, sorted by key: those of its
+    /// namespace.
+    async fn beside(&self, object: &ObjectKey, kind: &str) -> Result<Vec<Entry>, Fault>;
     /// Writes an entry.
     async fn record(&self, entry: &Entry) -> Result<(), Fault>;
     /// Forgets an object whole: entry, memory, status, requests, leaf key.
@@ -285,13 +290,17 @@ pub struct CountedEvent {
 /// Secret texts and key pairs, readable by the operator alone.
 #[async_trait]
 pub trait Secrets: Send + Sync {
-    /// All keys of the secret `name`.
-    async fn secret(&self, name: &str) -> Result<Option<BTreeMap<String, Secret>>, Fault>;
-    /// Sets one key.
+    /// All keys of the secret `name` of a namespace, where there are namespaces.
+    async fn secret(
+        &self,
+        namespace: Option<&str>,
+        name: &str,
+    ) -> Result<Option<BTreeMap<String, Secret>>, Fault>;
+    /// Sets one key; in a cluster, in the namespace that the home speaks of.
     async fn set_secret(&self, name: &str, key: &str, value: &Secret) -> Result<(), Fault>;
     /// Deletes one key, or the whole secret; says whether there was one.
     async fn delete_secret(&self, name: &str, key: Option<&str>) -> Result<bool, Fault>;
-    /// Names and keys of all secrets.
+    /// Names and keys of all secrets that were set this way.
     async fn secret_names(&self) -> Result<BTreeMap<String, Vec<String>>, Fault>;
     /// The key pair of an object: an issuer's root, a group's leaf.
     async fn pair(&self, key: &ObjectKey) -> Result<Option<Pair>, Fault>;

@@ -71,9 +71,9 @@ pub struct Ctx {
 /// Wakes objects, by kind.
 #[derive(Clone)]
 pub(crate) struct Wakes {
-    groups: mpsc::UnboundedSender<String>,
-    issuers: mpsc::UnboundedSender<String>,
-    registrations: mpsc::UnboundedSender<String>,
+    groups: mpsc::UnboundedSender<ObjectKey>,
+    issuers: mpsc::UnboundedSender<ObjectKey>,
+    registrations: mpsc::UnboundedSender<ObjectKey>,
 }
 
 impl Wakes {
@@ -85,7 +85,7 @@ impl Wakes {
             AppRegistration::KIND => &self.registrations,
             _ => return,
         };
-        let _ = queue.unbounded_send(key.name.clone());
+        let _ = queue.unbounded_send(key.clone());
     }
 }
 

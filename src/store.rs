@@ -18,26 +18,24 @@
 //! All but secrets and the digest key are JSON. Every name from outside is one segment, escaped, so
 //! that none can climb or hide.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 use futures::stream::BoxStream;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
 use crate::core::Fault;
-use crate::ports::{ObjectKey, Random};
+use crate::ports::{Lease, ObjectKey, Random};
 
 mod files;
 mod ledger;
 mod names;
 mod requests;
+mod seat;
 mod secrets;
-
-pub use crate::files::Lock;
 
 /// Named blobs. A name is made of escaped segments with `/` between.
 #[async_trait]
@@ -56,29 +54,21 @@ trait Blobs: Send + Sync {
     fn hints(&self, prefix: &str) -> BoxStream<'static, ()>;
     /// The name of a blob for people.
     fn place(&self, name: &str) -> String;
+    /// Takes all blobs for one writer; `None` where another has them.
+    async fn take(&self) -> Result<Option<Box<dyn Lease>>, Fault>;
+    /// Whether somebody has taken them.
+    async fn is_taken(&self) -> Result<bool, Fault>;
 }
 
-/// A home: implements [`crate::ports::Ledger`], [`crate::ports::Secrets`] and
+/// A home: implements [`crate::ports::Seat`], [`crate::ports::Ledger`], [`crate::ports::Secrets`] and
 /// [`crate::ports::RequestBox`].
 pub struct Store {
     blobs: Arc<dyn Blobs>,
     random: Arc<dyn Random>,
     id: String,
-    lock: PathBuf,
     /// Held while a blob is read, changed and written.
     writing: Mutex<()>,
 }
-
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Home {
-    id: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cloud: Option<String>,
-}
-
-const HOME: &str = "home";
-const HEARTBEAT: &str = "heartbeat";
 
 impl Store {
     /// Opens the home in the directory `dir`; a new one is made and gets its id.
@@ -87,75 +77,8 @@ impl Store {
     /// The directory cannot be read or written, or its file `home` is broken.
     pub async fn open(dir: &Path, random: Arc<dyn Random>) -> Result<Self, Fault> {
         let blobs: Arc<dyn Blobs> = Arc::new(files::Files::open(dir)?);
-        if blobs.get(HOME).await?.is_none() {
-            let home = Home { id: random.uuid()?, cloud: None };
-            blobs.create(HOME, encode(&*blobs, HOME, &home)?).await?;
-        }
-        // Whoever was first.
-        let id = match read::<Home>(&*blobs, HOME).await? {
-            Some(home) => home.id,
-            None => return Err(fault(blobs.place(HOME), &"went away")),
-        };
-        Ok(Self { blobs, random, id, lock: dir.join("lock"), writing: Mutex::new(()) })
-    }
-
-    /// Takes the home for this process's loop; `None` where another one has it.
-    ///
-    /// # Errors
-    /// The lock file cannot be made.
-    pub fn lock(&self) -> Result<Option<Lock>, Fault> {
-        Lock::try_take(&self.lock).map_err(|e| fault(self.lock.display().to_string(), &e))
-    }
-
-    /// The home's id, part of the owner tag; minted once.
-    pub fn home_id(&self) -> &str {
-        &self.id
-    }
-
-    /// The cloud that the home belongs to, once pinned.
-    ///
-    /// # Errors
-    /// It cannot be read.
-    pub async fn pinned_cloud(&self) -> Result<Option<String>, Fault> {
-        Ok(self.read::<Home>(HOME).await?.and_then(|home| home.cloud))
-    }
-
-    /// Makes the home one of `cloud`, for good.
-    ///
-    /// # Errors
-    /// It belongs to another cloud, or cannot be written.
-    pub async fn pin_cloud(&self, cloud: &str) -> Result<(), Fault> {
-        let _writing = self.writing.lock().await;
-        match self.pinned_cloud().await? {
-            Some(pinned) if pinned == cloud => Ok(()),
-            Some(pinned) => Err(Fault::Store {
-                what: self.blobs.place(HOME),
-                problem: format!(
-                    "this home belongs to the cloud `{pinned}`, not to `{cloud}`: use another \
-                     --home"
-                ),
-            }),
-            None => {
-                let home = Home { id: self.id.clone(), cloud: Some(cloud.to_owned()) };
-                self.write(HOME, &home).await
-            }
-        }
-    }
-
-    /// Says that the daemon is alive.
-    ///
-    /// # Errors
-    /// It cannot be written.
-    pub async fn beat(&self, now: DateTime<Utc>) -> Result<(), Fault> {
-        self.write(HEARTBEAT, &now).await
-    }
-
-    /// When the daemon was last alive.
-    ///
-    /// # Errors
-    /// It cannot be read.
-    pub async fn heartbeat(&self) -> Result<Option<DateTime<Utc>>, Fault> {
-        self.read(HEARTBEAT).await
+        let id = seat::identify(&*blobs, &*random).await?;
+        Ok(Self { blobs, random, id, writing: Mutex::new(()) })
     }
 
     async fn read<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, Fault> {
@@ -177,7 +100,7 @@ async fn keys(blobs: &dyn Blobs, room: &str) -> Result<Vec<ObjectKey>, Fault> {
     for kind in blobs.list(room).await? {
         for name in blobs.list(&format!("{room}/{kind}")).await? {
             if let (Some(kind), Some(name)) = (names::unescape(&kind), names::unescape(&name)) {
-                keys.push(ObjectKey { kind, name });
+                keys.push(ObjectKey::new(kind, name));
             }
         }
     }

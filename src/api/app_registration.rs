@@ -19,7 +19,29 @@ use super::status::AppRegistrationStatus;
     namespaced,
     status = "AppRegistrationStatus",
     shortname = "apr",
-    category = "aci-operator"
+    category = "aci",
+    doc = "The Microsoft Entra applications of a protected API.",
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Ready")].status"#
+    ),
+    printcolumn(name = "App-ID", type_ = "string", json_path = ".status.appId"),
+    printcolumn(name = "Swagger-App-ID", type_ = "string", json_path = ".status.swaggerAppId"),
+    printcolumn(name = "Origins", type_ = "string", json_path = ".status.origins"),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Ready")].reason"#
+    ),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "Scope", type_ = "string", json_path = ".status.scope", priority = 1),
+    printcolumn(
+        name = "Message",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Ready")].message"#,
+        priority = 1
+    )
 )]
 #[serde(rename_all = "camelCase")]
 pub struct AppRegistrationSpec {
@@ -28,14 +50,15 @@ pub struct AppRegistrationSpec {
     pub display_name: String,
     /// Permissions that clients ask for on behalf of a user, as `api://{appId}/{value}`.
     #[serde(default = "default_scopes")]
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1, max = 100), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["value"]))]
     pub scopes: Vec<Scope>,
     /// Redirect URIs of the API's own pages: `https`, or `http` on `localhost`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 200))]
+    #[schemars(length(max = 200), inner(length(max = 256)), extend("x-kubernetes-list-type" = "set"))]
     pub redirect_uris: Vec<String>,
     /// Roles that users and applications can be given.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 100), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["value"]))]
     pub app_roles: Vec<AppRole>,
     /// The second application, for the Swagger page.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -54,6 +77,7 @@ pub struct AppRegistrationSpec {
     /// How long a name of `spec.tls.hosts` stays registered after the group no longer serves it, such
     /// as `1h`; names and addresses that Azure gave leave at once.
     #[serde(default = "default_grace")]
+    #[schemars(length(max = 40))]
     pub host_grace_period: String,
     /// What becomes of redirect URIs, scopes, roles and clients that somebody else added.
     #[serde(default)]
@@ -139,7 +163,7 @@ pub struct AppRole {
     #[schemars(length(min = 1, max = 850))]
     pub description: String,
     /// Who can be given it.
-    #[schemars(length(min = 1, max = 2))]
+    #[schemars(length(min = 1, max = 2), extend("x-kubernetes-list-type" = "set"))]
     pub allowed_member_types: Vec<MemberType>,
 }
 
@@ -168,7 +192,7 @@ pub struct Swagger {
     /// Redirect URIs beside those that follow from `spec.redirectUris` on localhost and from the
     /// container group.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 100))]
+    #[schemars(length(max = 100), inner(length(max = 256)), extend("x-kubernetes-list-type" = "set"))]
     pub redirect_uris: Vec<String>,
 }
 

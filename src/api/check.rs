@@ -13,9 +13,6 @@ mod app_registration;
 
 /// What begins the names that the operator keeps for itself.
 const RESERVED: &str = "aci-operator-";
-/// Azure's limit, and what the operator needs of it.
-/// <https://learn.microsoft.com/azure/azure-resource-manager/management/tag-resources>
-const MOST_TAGS: usize = 50 - 4;
 /// Volumes of a container group.
 /// <https://learn.microsoft.com/azure/container-instances/container-instances-resource-and-quota-limits>
 const MOST_VOLUMES: usize = 20;
@@ -153,9 +150,6 @@ fn container_group(group: &ContainerGroup, found: &mut Found) {
 
 fn tags(group: &ContainerGroup, found: &mut Found) {
     let tags = &group.spec.tags;
-    if tags.len() > MOST_TAGS {
-        found.add("spec.tags", format!("has {}; {MOST_TAGS} are allowed", tags.len()));
-    }
     for (name, value) in tags {
         let path = format!("spec.tags.{name}");
         if name.is_empty()

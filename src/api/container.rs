@@ -20,17 +20,17 @@ pub struct Container {
     pub command: Vec<String>,
     /// Ports that the container listens on, inside the group.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(extend("x-aci-key" = ["port", "protocol"]))]
+    #[schemars(length(max = 10), extend("x-aci-key" = ["port", "protocol"]))]
     pub ports: Vec<Port>,
     /// Environment.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(extend("x-aci-key" = ["name"]))]
+    #[schemars(length(max = 500), extend("x-aci-key" = ["name"]))]
     pub environment_variables: Vec<EnvironmentVariable>,
     /// CPU and memory.
     pub resources: Resources,
     /// Where volumes appear.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(extend("x-aci-key" = ["name", "mountPath"]))]
+    #[schemars(length(max = 20), extend("x-aci-key" = ["name", "mountPath"]))]
     pub volume_mounts: Vec<VolumeMount>,
     /// Restarts the container when it fails.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -165,10 +165,10 @@ pub struct ResourceAmounts {
 #[serde(rename_all = "camelCase")]
 pub struct VolumeMount {
     /// Name of the volume.
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1, max = 63))]
     pub name: String,
     /// Absolute path in the container.
-    #[schemars(regex(pattern = "^/[^:]*$"))]
+    #[schemars(length(max = 256), regex(pattern = "^/[^:]*$"))]
     pub mount_path: String,
     /// Mount it read-only.
     #[serde(skip_serializing_if = "Option::is_none")]

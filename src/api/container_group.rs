@@ -17,6 +17,10 @@ pub use super::tls::*;
 use crate::core::Cost;
 use crate::core::fields::Field;
 
+/// Azure's limit, less the operator's own.
+/// <https://learn.microsoft.com/azure/azure-resource-manager/management/tag-resources>
+const MOST_TAGS: usize = 50 - 4;
+
 /// What a container group should be.
 #[derive(Clone, CustomResource, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[kube(
@@ -26,13 +30,53 @@ use crate::core::fields::Field;
     namespaced,
     status = "ContainerGroupStatus",
     shortname = "acg",
-    category = "aci-operator"
+    category = "aci",
+    doc = "An ACI container group, with TLS in front of it where `spec.tls` is there.",
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Ready")].status"#
+    ),
+    printcolumn(name = "IP", type_ = "string", json_path = ".status.ip"),
+    printcolumn(name = "FQDN", type_ = "string", json_path = ".status.fqdn"),
+    printcolumn(name = "Expires", type_ = "string", json_path = ".status.certificate.notAfter"),
+    printcolumn(name = "Renews", type_ = "string", json_path = ".status.certificate.renewalTime"),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Ready")].reason"#
+    ),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(
+        name = "State",
+        type_ = "string",
+        json_path = ".status.provisioningState",
+        priority = 1
+    ),
+    printcolumn(
+        name = "Serial",
+        type_ = "string",
+        json_path = ".status.certificate.serialNumber",
+        priority = 1
+    ),
+    printcolumn(
+        name = "Served",
+        type_ = "string",
+        json_path = ".status.certificate.servedSerialNumber",
+        priority = 1
+    ),
+    printcolumn(
+        name = "Message",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Ready")].message"#,
+        priority = 1
+    )
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ContainerGroupSpec {
     /// Subscription; else `AZURE_SUBSCRIPTION_ID`, else az's default. Pinned at the first claim.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("x-aci-operator" = true))]
+    #[schemars(length(max = 36), extend("x-aci-operator" = true))]
     pub subscription_id: Option<String>,
     /// Resource group; created when missing, never deleted.
     #[schemars(length(min = 1, max = 90), regex(pattern = r"^[-\w._()]*[-\w_()]$"))]
@@ -51,7 +95,7 @@ pub struct ContainerGroupSpec {
     pub location: String,
     /// Tags of the group; tags of others are left alone.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("x-aci-operator" = true))]
+    #[schemars(extend("x-aci-operator" = true, "maxProperties" = MOST_TAGS))]
     pub tags: BTreeMap<String, String>,
     /// The user's containers; the TLS sidecar is added by the operator.
     #[schemars(length(min = 1, max = 59), extend("x-aci-key" = ["name"]))]
@@ -163,7 +207,7 @@ pub struct Volume {
     pub empty_dir: Option<EmptyDir>,
     /// Files by name, memory-backed; never shown again by Azure.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("x-aci-hidden" = "secret"))]
+    #[schemars(extend("x-aci-hidden" = "secret", "maxProperties" = 50))]
     pub secret: Option<BTreeMap<String, SecretSource>>,
 }
 

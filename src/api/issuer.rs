@@ -15,7 +15,33 @@ use super::status::IssuerStatus;
     kind = "Issuer",
     namespaced,
     status = "IssuerStatus",
-    category = "aci-operator"
+    shortname = "aciissuer",
+    category = "aci",
+    doc = "Who signs the certificates of container groups.",
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Ready")].status"#
+    ),
+    printcolumn(name = "Expires", type_ = "string", json_path = ".status.certificate.notAfter"),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Ready")].reason"#
+    ),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(
+        name = "Serial",
+        type_ = "string",
+        json_path = ".status.certificate.serialNumber",
+        priority = 1
+    ),
+    printcolumn(
+        name = "Message",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Ready")].message"#,
+        priority = 1
+    )
 )]
 #[serde(rename_all = "camelCase")]
 pub struct IssuerSpec {
@@ -34,6 +60,7 @@ pub struct LocalCa {
     /// Domains, with all names below them, that the root may sign (RFC 5280 section 4.2.1.10); none
     /// given, none set.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 100), inner(length(max = 253)))]
     pub permitted_domains: Vec<String>,
     /// Whether the root may sign IP addresses other than loopback.
     #[serde(default = "yes")]

@@ -71,6 +71,10 @@ fn choice(choices: &[&str], value: &Value, path: &str, found: &mut Vec<Invalid>)
 }
 
 fn object(schema: &Value, map: &Map<String, Value>, path: &str, found: &mut Vec<Invalid>) {
+    if schema["maxProperties"].as_u64().is_some_and(|most| map.len() as u64 > most) {
+        let text = format!("has {}; {} are allowed", map.len(), schema["maxProperties"]);
+        found.push(Invalid::new(path, text));
+    }
     if schema["additionalProperties"].is_object() {
         for (name, value) in map {
             walk(&schema["additionalProperties"], value, &child(path, name), found);

@@ -14,12 +14,13 @@ pub struct Tls {
     pub issuer_ref: ObjectReference,
     /// DNS names of the user's; FQDN, public IP and localhost are added by the operator.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 90))]
+    #[schemars(length(max = 90), inner(length(max = 253)))]
     pub hosts: Vec<String>,
     /// Where the sidecar sends requests.
     pub upstream: Upstream,
     /// Life of a leaf, such as `90d` or `12h`.
     #[serde(default = "default_duration")]
+    #[schemars(length(max = 40))]
     pub duration: String,
     /// Key of the leaf.
     #[serde(default)]

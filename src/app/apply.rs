@@ -63,8 +63,8 @@ impl App {
             return Ok(Err(manifests));
         }
         let home = self.home().await?;
-        if home.is_held()? {
-            return Err(Error::Held(self.dir.clone()));
+        if home.is_held().await? {
+            return Err(Error::held(&home));
         }
         let keys: Vec<_> = manifests.objects.iter().map(super::manifests::Manifest::key).collect();
         let changes = wire::merge_manifests(&home, paths).await?;
@@ -105,9 +105,10 @@ impl App {
         done: &Done,
         watcher: Watcher<'_>,
     ) -> Result<Ended> {
-        let _lock = home.store.lock()?.ok_or_else(|| Error::Held(self.dir.clone()))?;
+        let lease = home.seat.take().await?.ok_or_else(|| Error::held(home))?;
+        home.fence.extend(tokio::time::Instant::now(), lease.term());
         let operator = wire::Operator::new(self, home).await?;
-        home.store.pin_cloud(self.cloud_of(home).await?.as_str()).await?;
+        home.seat.pin_cloud(self.cloud_of(home).await?.as_str()).await?;
         let changes = stream::iter(changes).chain(stream::once(async { Change::Listed }));
         let (sender, ends) = mpsc::unbounded_channel();
         let stop = CancellationToken::new();
@@ -121,6 +122,7 @@ impl App {
         };
         stop.cancel();
         running.await;
+        lease.release().await;
         Ok(ended)
     }
 

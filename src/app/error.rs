@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::CloudName;
+use super::{CloudName, Location};
 use crate::core::Fault;
 use crate::ports::ObjectKey;
 
@@ -16,19 +16,28 @@ pub enum Error {
     /// No directory for the home is known.
     #[error("no directory for the home is known")]
     NoHome,
+    /// The home cannot be used as it is given.
+    #[error("the home {0}")]
+    Home(String),
+    /// The daemon has no manifests.
+    #[error("the home has no manifests of its own")]
+    NoManifests,
     /// The home belongs to another cloud.
-    #[error("the home {} belongs to the cloud `{}`, not to `{}`", home.display(), pinned.as_str(), asked.as_str())]
+    #[error("the home {} belongs to the cloud `{}`, not to `{}`", home, pinned.as_str(), asked.as_str())]
     OtherCloud {
         /// The home.
-        home: PathBuf,
+        home: Location,
         /// The cloud that was asked for.
         asked: CloudName,
         /// Its cloud.
         pinned: CloudName,
     },
     /// Another process reconciles the home.
-    #[error("a daemon holds the home {}", .0.display())]
-    Held(PathBuf),
+    #[error("a daemon holds the home {0}")]
+    Held(Location),
+    /// The daemon's lease of the home ended, or another daemon has it.
+    #[error("the home was lost to another daemon")]
+    Lost,
     /// No object of that name.
     #[error("{0} not found")]
     NotFound(ObjectKey),
@@ -147,6 +156,7 @@ impl Error {
     pub fn remedy(&self) -> Option<String> {
         Some(match self {
             Self::NoHome => "set HOME, or give --home DIR".to_owned(),
+            Self::NoManifests => "give the directory of the manifests with -f DIR".to_owned(),
             Self::OtherCloud { pinned, .. } => format!(
                 "leave out --cloud (and ACI_OPERATOR_CLOUD), give --cloud {}, or use another --home",
                 pinned.as_str()
@@ -187,6 +197,8 @@ impl Error {
             | Self::NoCertificate(_)
             | Self::NotSignedIn
             | Self::Ended
+            | Self::Home(_)
+            | Self::Lost
             | Self::File { .. }
             | Self::Azure(_)
             | Self::Manifests(_)

@@ -69,7 +69,7 @@ impl App {
                 listed => groups.extend(listed?),
             }
         }
-        let id = home.store.home_id().to_owned();
+        let id = home.seat.id().to_owned();
         let mut live: Vec<_> = groups.into_iter().map(|group| seen(group, &id)).collect();
         live.retain(|live| name.is_none_or(|name| live.group.name == name));
         live.sort_by(|a, b| a.group.id.cmp(&b.group.id));

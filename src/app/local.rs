@@ -101,7 +101,7 @@ impl App {
         };
         let home = self.home().await?;
         if home.cloud().await?.is_none() {
-            home.store.pin_cloud(CloudName::Local.as_str()).await?;
+            home.seat.pin_cloud(CloudName::Local.as_str()).await?;
         }
         Ok(status)
     }
@@ -136,7 +136,7 @@ impl App {
     pub fn local_environment(&self) -> Result<Vec<(String, String)>> {
         let variables = emulator::environment(&self.local_dir());
         let mut variables = variables.map_err(|e| Error::file(&self.local_dir(), &e))?;
-        variables.push(("ACI_OPERATOR_HOME".to_owned(), self.dir.to_string_lossy().into_owned()));
+        variables.push(("ACI_OPERATOR_HOME".to_owned(), self.dir.display().to_string()));
         Ok(variables)
     }
 

@@ -56,7 +56,7 @@ impl App {
         }
         let requests = self.requested(&home, &before, verb).await?;
         home.requests.set_requests(key, &requests).await?;
-        let held = home.is_held()?;
+        let held = home.is_held().await?;
         let keys = std::slice::from_ref(key);
         let done = effect(verb, &before);
         match timeout {
@@ -66,7 +66,9 @@ impl App {
                 Ok(Outcome::Ended(ended))
             }
             // A suspension needs nobody to act on it.
-            Some(timeout) if !held && !matches!(verb, Verb::Suspend | Verb::Resume) => {
+            Some(timeout)
+                if !held && !home.is_shared() && !matches!(verb, Verb::Suspend | Verb::Resume) =>
+            {
                 let changes = wire::recall(&home, self.with_references(&home, key).await?).await?;
                 let ended = self.foreground(&home, changes, keys, timeout, &*done, watcher).await?;
                 Ok(Outcome::Ended(ended))

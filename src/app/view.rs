@@ -302,11 +302,11 @@ impl App {
     }
 
     async fn freshness(&self, home: &Home, items: &[Item]) -> Result<Freshness> {
-        if home.is_held()? {
+        if home.is_held().await? {
             return Ok(Freshness::Kept);
         }
         let observed = items.iter().filter_map(|item| item.facts.common.observed_at).max();
-        let newest = home.store.heartbeat().await?.max(observed);
+        let newest = home.seat.heartbeat().await?.max(observed);
         Ok(newest.map_or(Freshness::Unknown, |at| Freshness::Old(self.now() - at)))
     }
 }

@@ -13,11 +13,12 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
+use super::daemon::Daemon;
 use super::first_look::FirstLook;
 use super::local::Engine;
 use super::manifests::{Manifest, Manifests};
 use super::trust::{Processes, Report, TrustStores};
-use super::{App, CloudName, Error, Home, Result};
+use super::{App, CloudName, Error, Home, Location, Result};
 use crate::api::{self, ContainerGroup};
 use crate::azure::device_code::DeviceCode;
 use crate::azure::wire::SecretValues;
@@ -32,8 +33,8 @@ use crate::http::{self, Readiness};
 use crate::metrics::Metrics;
 use crate::pki::LocalAuthority;
 use crate::ports::{
-    Change, Clock as _, ContainerGroups, Directory as Applications, Entry, ObjectKey, OsRandom,
-    Phase, ResourceGroups, SystemClock,
+    Change, Clock as _, ContainerGroups, Directory as Applications, Entry, Fence, ObjectKey,
+    OsRandom, Phase, ResourceGroups, SystemClock,
 };
 use crate::probe::TlsProbe;
 use crate::reconcile::container_group::Preview;
@@ -50,9 +51,35 @@ const GRAPH: &str = "ACI_OPERATOR_GRAPH_URL";
 /// The program with which local Azure keeps blobs; without, `azurite-blob` of `PATH`.
 const AZURITE: &str = "ACI_OPERATOR_AZURITE";
 
-/// Opens the home's store.
-pub(super) async fn open_home(dir: &Path) -> Result<Home> {
-    Ok(Home::new(Store::open(dir, Arc::new(OsRandom)).await?))
+/// What the sources say, as it comes.
+pub(super) type Changes = BoxStream<'static, Change>;
+
+/// Where a home's manifests are.
+#[derive(Clone)]
+pub(super) enum ManifestSource {
+    /// In directories that the daemon is given.
+    Elsewhere,
+}
+
+/// Opens the home at `location`.
+pub(super) async fn open_home(location: &Location) -> Result<Home> {
+    match location {
+        Location::Directory(dir) => {
+            let store = Arc::new(Store::open(dir, Arc::new(OsRandom)).await?);
+            Ok(Home {
+                ledger: store.clone(),
+                secrets: store.clone(),
+                requests: store.clone(),
+                seat: store,
+                fence: Fence::default(),
+                location: location.clone(),
+                manifests: ManifestSource::Elsewhere,
+            })
+        }
+        Location::Container(_) | Location::Cluster(_) => {
+            Err(Error::Home("is of a kind that this release does not know".to_owned()))
+        }
+    }
 }
 
 /// Reads the manifests of files and directories; what is wrong with them is part of the answer.
@@ -102,9 +129,14 @@ fn unreadable(entry: &Entry, problem: &serde_json::Error) -> Fault {
     Fault::Store { what: format!("ledger entry of {}", entry.key), problem: problem.to_string() }
 }
 
-/// Follows a directory of manifests.
-pub(super) fn watch(home: &Home, dir: &Path, prune: bool) -> Result<BoxStream<'static, Change>> {
-    Ok(directory(home, &[dir.to_owned()], prune)?.watch().boxed())
+/// Follows the home's manifests.
+pub(super) fn watch(home: &Home, daemon: &Daemon) -> Result<Changes> {
+    match (&home.manifests, &daemon.manifests) {
+        (ManifestSource::Elsewhere, Some(dir)) => {
+            Ok(directory(home, std::slice::from_ref(dir), daemon.prune)?.watch().boxed())
+        }
+        (ManifestSource::Elsewhere, None) => Err(Error::NoManifests),
+    }
 }
 
 /// The ledger keeps whole paths: who asks later where a manifest is may be elsewhere.
@@ -138,7 +170,8 @@ pub(super) async fn azure(app: &App, home: &Home, metrics: &Metrics) -> Result<A
     let observer: azure::Observer = Arc::new(move |operation, code| {
         metrics.azure_request(operation, &code.to_string());
     });
-    let azure = azure::Azure::new(&cloud, credential, observer).map_err(Error::Azure)?;
+    let azure =
+        azure::Azure::new(&cloud, credential, observer, &home.fence).map_err(Error::Azure)?;
     let subscription = credential::default_subscription(&environment).map_err(Error::Azure)?;
     let directory = Arc::new(azure.directory());
     let azure = Arc::new(azure);
@@ -232,7 +265,7 @@ impl Operator {
             ledger: home.ledger.clone(),
             secrets: home.secrets.clone(),
             requests: home.requests.clone(),
-            home_id: home.store.home_id().to_owned(),
+            home_id: home.seat.id().to_owned(),
             default_subscription: azure.subscription,
             metrics,
             sightings: Arc::new(Sightings::default()),
@@ -243,7 +276,7 @@ impl Operator {
     /// Runs the loop until `stop`; each pass that ended is told to `passed`.
     pub(super) async fn run(
         &self,
-        changes: BoxStream<'static, Change>,
+        changes: Changes,
         passed: Option<UnboundedSender<ObjectKey>>,
         stop: CancellationToken,
     ) {
@@ -261,6 +294,11 @@ impl Operator {
         // All kinds' queues live in it: too large for a stack.
         Box::pin(reconcile::run(self.ctx.clone(), changes.boxed(), told, stop)).await;
         self.readiness.set(false);
+    }
+
+    /// Ready, though another daemon works.
+    pub(super) fn stand_by(&self) {
+        self.readiness.set(true);
     }
 
     /// What a pass would do for a container group.

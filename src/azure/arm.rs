@@ -12,8 +12,8 @@ use azure_core::credentials::TokenCredential;
 use azure_core::http::headers::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
 use azure_core::http::policies::auth::BearerTokenAuthorizationPolicy;
 use azure_core::http::{
-    ClientOptions, Context, Method, Pipeline, PipelineSendOptions, RawResponse, Request,
-    RetryOptions, Transport,
+    ClientOptions, Context, HttpClient, Method, Pipeline, PipelineSendOptions, RawResponse,
+    Request, RetryOptions, Transport,
 };
 use rustls::ClientConfig;
 use serde_json::Value;
@@ -86,13 +86,13 @@ impl Arm {
     /// ARM of `cloud`.
     pub(super) fn new(
         cloud: &Cloud,
-        tls: &ClientConfig,
+        client: Arc<dyn HttpClient>,
         credential: Arc<dyn TokenCredential>,
         observer: Observer,
     ) -> Result<Self, Error> {
         let endpoint = https(&cloud.resource_manager)?;
         let scope = format!("{}/.default", cloud.audience.trim_end_matches('/'));
-        let pipeline = pipeline(tls, credential, scope)?;
+        let pipeline = pipeline(client, credential, scope);
         Ok(Self { endpoint, pipeline, limits: Mutex::new(cloud.limits.clone()), observer })
     }
 
@@ -201,26 +201,26 @@ impl Arm {
 
 /// A pipeline that signs in for `scope` and repeats nothing.
 pub(super) fn pipeline(
-    tls: &ClientConfig,
+    client: Arc<dyn HttpClient>,
     credential: Arc<dyn TokenCredential>,
     scope: String,
-) -> Result<Pipeline, Error> {
+) -> Pipeline {
     let bearer = BearerTokenAuthorizationPolicy::new(credential, [scope]);
-    Ok(Pipeline::new(
+    Pipeline::new(
         option_env!("CARGO_PKG_NAME"),
         option_env!("CARGO_PKG_VERSION"),
-        options(http_client(tls)?),
+        options(client),
         Vec::new(),
         vec![Arc::new(bearer)],
         None,
-    ))
+    )
 }
 
 /// Options of a pipeline that repeats nothing.
-pub(super) fn options(client: reqwest::Client) -> ClientOptions {
+pub(super) fn options(client: Arc<dyn HttpClient>) -> ClientOptions {
     ClientOptions {
         retry: RetryOptions::none(),
-        transport: Some(Transport::new(Arc::new(client))),
+        transport: Some(Transport::new(client)),
         ..ClientOptions::default()
     }
 }

@@ -186,7 +186,7 @@ fn managed_identity(environment: &Environment, alone: bool) -> Result<Source, Er
     let client = metadata::client()?;
     let options = ManagedIdentityCredentialOptions {
         user_assigned_id: environment.client_id.clone().map(UserAssignedId::ClientId),
-        client_options: arm::options(client.clone()),
+        client_options: arm::options(Arc::new(client.clone())),
     };
     let recipe = move || {
         let credential: Arc<dyn TokenCredential> =
@@ -209,7 +209,10 @@ fn options(cloud: &Cloud, environment: &Environment) -> Result<ClientOptions, Er
     let mut configuration = CustomConfiguration::default();
     configuration.authority_host = authority(cloud, environment)?.to_string();
     let client = arm::http_client(&*tls::client_config(&cloud.ca_pem)?)?;
-    Ok(ClientOptions { cloud: Some(Arc::new(configuration.into())), ..arm::options(client) })
+    Ok(ClientOptions {
+        cloud: Some(Arc::new(configuration.into())),
+        ..arm::options(Arc::new(client))
+    })
 }
 
 /// A projected token; Kubernetes writes it anew, so it is read each time.

@@ -16,7 +16,7 @@ use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use serde::Deserialize;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -27,7 +27,7 @@ use url::Url;
 
 use super::fault::describe;
 use crate::core::Fault;
-use crate::ports::ExecSession;
+use crate::ports::{ExecSession, Fence};
 
 /// How faults of a session name their service.
 const EXEC: &str = "exec";
@@ -49,12 +49,13 @@ pub(super) struct Invitation {
 pub(super) struct Dialer {
     tls: Arc<ClientConfig>,
     domains: Vec<String>,
+    fence: Fence,
 }
 
 impl Dialer {
-    /// Sessions on hosts of `domains` alone.
-    pub(super) fn new(tls: Arc<ClientConfig>, domains: Vec<String>) -> Self {
-        Self { tls, domains }
+    /// Sessions on hosts of `domains` alone; no input without leave of `fence`.
+    pub(super) fn new(tls: Arc<ClientConfig>, domains: Vec<String>, fence: Fence) -> Self {
+        Self { tls, domains, fence }
     }
 
     /// Opens the session that ARM invites to.
@@ -100,7 +101,7 @@ impl Dialer {
             .await
             .map_err(|e| lost(&e))?;
         socket.send(Message::text(password)).await.map_err(|e| lost(&e))?;
-        Ok(Session { socket, ended: false })
+        Ok(Session { socket, ended: false, fence: self.fence.clone() })
     }
 }
 
@@ -108,11 +109,13 @@ impl Dialer {
 pub(super) struct Session {
     socket: WebSocketStream<TlsStream<TcpStream>>,
     ended: bool,
+    fence: Fence,
 }
 
 #[async_trait]
 impl ExecSession for Session {
     async fn send(&mut self, input: &[u8]) -> Result<(), Fault> {
+        self.fence.check(Instant::now())?;
         self.socket.send(Message::binary(input.to_vec())).await.map_err(|e| lost(&e))
     }
 
@@ -174,7 +177,8 @@ mod tests {
     fn only_wss_and_only_the_clouds_own_hosts() {
         crate::tls::install_provider();
         let config = crate::tls::client_config_only(&[]).unwrap();
-        let dialer = Dialer::new(config, vec!["atlas.cloudapp.azure.com".to_owned()]);
+        let dialer =
+            Dialer::new(config, vec!["atlas.cloudapp.azure.com".to_owned()], Fence::open());
         for good in [
             "wss://x.eastus.atlas.cloudapp.azure.com:19390/exec",
             "wss://x.atlas.cloudapp.azure.com:19390/exec?a=b",

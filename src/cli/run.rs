@@ -20,9 +20,9 @@ Examples:
 It serves /readyz, /healthz and /metrics, and stops on SIGTERM or SIGINT, after the write that is
 under way. A manifest that is removed deletes nothing, unless --prune is given.")]
 pub(super) struct RunArgs {
-    /// Directory of manifests, with all below it
+    /// Directory of manifests, with all below it; a home in Azure or in a cluster has its own
     #[arg(short = 'f', long = "filename", value_name = "DIR")]
-    manifests: PathBuf,
+    manifests: Option<PathBuf>,
     /// Delete what was made for a manifest that is removed
     #[arg(long)]
     prune: bool,

@@ -49,7 +49,7 @@ impl Session {
     pub(super) async fn wait(&self, args: &WaitArgs) -> Result {
         let key = name::object(&args.what)?;
         let home = self.app.home().await?;
-        if !home.is_held().map_err(Failure::App)? {
+        if !home.is_held().await.map_err(Failure::App)? {
             self.screen.note("no daemon is running: nothing changes by itself");
         }
         let ended = self.app.wait_for(&home, &key, args.aim, args.timeout).await?;

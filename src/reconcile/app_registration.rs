@@ -33,7 +33,8 @@ impl Kind for AppRegistration {
 
     fn references(&self) -> Vec<ObjectKey> {
         let group = self.spec.container_group_ref.as_ref();
-        group.map(|group| ObjectKey::new(ContainerGroup::KIND, &group.name)).into_iter().collect()
+        let key = self.key();
+        group.map(|group| key.beside(ContainerGroup::KIND, &group.name)).into_iter().collect()
     }
 
     async fn resolve(

@@ -41,12 +41,12 @@ impl Kind for ContainerGroup {
 
     fn references(&self) -> Vec<ObjectKey> {
         let issuer = self.spec.tls.as_ref().map(|tls| &tls.issuer_ref.name);
-        let issuer = issuer.map(|name| ObjectKey::new(Issuer::KIND, name));
+        let key = self.key();
+        let issuer = issuer.map(|name| key.beside(Issuer::KIND, name));
         let variables = self.spec.containers.iter().flat_map(|c| &c.environment_variables);
         let published = variables.filter_map(|variable| variable.value_from.as_ref());
-        let published = published.map(|source| {
-            ObjectKey::new(AppRegistration::KIND, source.app_registration.name.as_str())
-        });
+        let published = published
+            .map(|source| key.beside(AppRegistration::KIND, source.app_registration.name.as_str()));
         issuer.into_iter().chain(published).collect()
     }
 
@@ -88,7 +88,7 @@ impl Kind for ContainerGroup {
         ctx.sightings.see(&entry.key, &id, group.as_ref(), endpoint, &served);
         let (owner, made) = (owner(entry, ctx), entry.phase == Phase::Made);
         let known = origins::known(&memory.origins, group.as_ref());
-        let followers = followers(&entry.key.name, &known, ctx).await?;
+        let followers = followers(&entry.key, &known, ctx).await?;
         Ok(Ok(Observed {
             group,
             resource_group,
@@ -200,14 +200,14 @@ impl Facts {
 /// The app registrations whose redirect URIs follow the group, and those that did and still have some of
 /// its `origins`.
 async fn followers(
-    group: &str,
+    group: &ObjectKey,
     origins: &BTreeSet<String>,
     ctx: &Ctx,
 ) -> Result<Vec<Follower>, Fault> {
     let mut followers = Vec::new();
-    for entry in ctx.ledger.entries_of(AppRegistration::KIND).await? {
+    for entry in ctx.ledger.beside(group, AppRegistration::KIND).await? {
         let spec = &entry.manifest["spec"];
-        let named = spec["containerGroupRef"]["name"] == group;
+        let named = spec["containerGroupRef"]["name"] == group.name.as_str();
         let status = ctx.ledger.status(&entry.key).await?.unwrap_or_default();
         let held = BTreeSet::deserialize(&status["held"]).unwrap_or_default();
         if !named && held.is_disjoint(origins) {

@@ -49,7 +49,7 @@ impl Kind for Issuer {
         let now = ctx.clock.now();
         let certificate = match &self.spec.provided {
             None => ctx.secrets.pair(&entry.key).await?.map(|root| check_root(&root, now)),
-            Some(provided) => provided_pair(&provided.secret_ref.name, ctx)
+            Some(provided) => provided_pair(&entry.key, &provided.secret_ref.name, ctx)
                 .await?
                 .map(|pair| check_provided(&pair.chain_pem, &pair.key_pem, &Names::default(), now)),
         };
@@ -131,8 +131,14 @@ pub(super) fn constraints(object: &Issuer) -> Constraints {
 }
 
 /// The user's chain and key, as far as both are there.
-pub(super) async fn provided_pair(secret: &str, ctx: &Ctx) -> Result<Option<Pair>, Fault> {
-    let Some(mut keys) = ctx.secrets.secret(secret).await? else { return Ok(None) };
+pub(super) async fn provided_pair(
+    issuer: &ObjectKey,
+    secret: &str,
+    ctx: &Ctx,
+) -> Result<Option<Pair>, Fault> {
+    let Some(mut keys) = ctx.secrets.secret(issuer.namespace.as_deref(), secret).await? else {
+        return Ok(None);
+    };
     let (Some(chain), Some(key)) = (keys.remove(CHAIN), keys.remove(KEY)) else { return Ok(None) };
     let (chain_pem, key_pem): (String, Secret) = (chain.reveal().to_owned(), key);
     Ok(Some(Pair { chain_pem, key_pem, generation: 0 }))
@@ -140,7 +146,7 @@ pub(super) async fn provided_pair(secret: &str, ctx: &Ctx) -> Result<Option<Pair
 
 /// Container groups whose leaf the issuer signs.
 async fn used_by(issuer: &ObjectKey, ctx: &Ctx) -> Result<Vec<String>, Fault> {
-    let entries = ctx.ledger.entries_of(ContainerGroup::KIND).await?;
+    let entries = ctx.ledger.beside(issuer, ContainerGroup::KIND).await?;
     let uses =
         |entry: &Entry| entry.manifest["spec"]["tls"]["issuerRef"]["name"] == issuer.name.as_str();
     Ok(entries.into_iter().filter(uses).map(|entry| entry.key.name).collect())

@@ -41,6 +41,11 @@ pub trait Kind:
     /// What the decision says beside the plan.
     type Facts: Send + Sync;
 
+    /// Names the object.
+    fn key(&self) -> ObjectKey {
+        ObjectKey::of(Self::KIND, self.meta())
+    }
+
     /// The objects that it names: their status wakes it.
     fn references(&self) -> Vec<ObjectKey>;
 

@@ -14,6 +14,7 @@ use crate::core::outcome::{self, Summary};
 use crate::core::{
     Assertion, Condition, ConditionType, Fault, Goal, Health, Invalid, Reason, Wake,
 };
+use crate::metrics::Series;
 use crate::ports::{Entry, ObjectKey, Phase, Requests};
 
 /// What a pass leaves to its caller.
@@ -54,9 +55,10 @@ struct Seen<K: Kind> {
 /// # Errors
 /// The store could not be read or written; everything else becomes a condition.
 pub async fn pass<K: Kind>(object: &K, ctx: &Ctx) -> Result<Outcome, Fault> {
-    let name = object.meta().name.clone().unwrap_or_default();
-    let span = info_span!("pass", kind = K::KIND, %name);
-    Box::pin(look(object, ObjectKey::new(K::KIND, name), ctx)).instrument(span).await
+    let key = object.key();
+    let namespace = key.namespace.as_deref();
+    let span = info_span!("pass", kind = K::KIND, namespace, name = key.name);
+    Box::pin(look(object, key, ctx)).instrument(span).await
 }
 
 async fn look<K: Kind>(object: &K, key: ObjectKey, ctx: &Ctx) -> Result<Outcome, Fault> {
@@ -93,7 +95,7 @@ async fn look<K: Kind>(object: &K, key: ObjectKey, ctx: &Ctx) -> Result<Outcome,
     }
     if seen.summary.health == Health::Gone {
         ctx.ledger.release(&key).await?;
-        ctx.metrics.forget(K::KIND, &key.name);
+        ctx.metrics.forget(series(&key));
         info!("released");
         let (wake, changed, health) = (Wake::OnChange, true, Health::Gone);
         return Ok(Outcome { wake, changed, gone: true, health });
@@ -253,10 +255,10 @@ async fn publish<K: Kind>(
     status["observedAt"] = previous.as_ref().map_or(Value::Null, |p| p["observedAt"].clone());
     if let Some((not_after, renewal)) = K::certificate(&status) {
         let renewal = renewal.unwrap_or(not_after);
-        ctx.metrics.certificate(K::KIND, &entry.key.name, not_after, renewal);
+        ctx.metrics.certificate(series(&entry.key), not_after, renewal);
     }
     let ready = summary.health == Health::Ready;
-    ctx.metrics.ready(K::KIND, &entry.key.name, ready);
+    ctx.metrics.ready(series(&entry.key), ready);
     let changed = previous.as_ref() != Some(&status);
     if changed {
         if seen.facts.is_some() || status["observedAt"].is_null() {
@@ -285,6 +287,10 @@ fn overlay<K: Kind>(object: &K, summary: &Summary) -> Summary {
         "no manifest any more; nothing is deleted".clone_into(&mut summary.message);
     }
     summary
+}
+
+fn series(key: &ObjectKey) -> Series<'_> {
+    Series { kind: &key.kind, namespace: key.namespace.as_deref(), name: &key.name }
 }
 
 /// Conditions of a published status; none where they cannot be read.

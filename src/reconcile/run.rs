@@ -6,7 +6,6 @@ use std::sync::Arc;
 use futures::channel::mpsc;
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt as _};
-use kube::ResourceExt as _;
 use kube::runtime::controller::{Action, Config, applier};
 use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::{WatchStreamExt as _, watcher};
@@ -66,20 +65,29 @@ pub async fn run(
 struct Intake<K: Kind> {
     store: Store<K>,
     events: mpsc::UnboundedSender<watcher::Event<K>>,
-    wake: mpsc::UnboundedSender<String>,
+    wake: mpsc::UnboundedSender<ObjectKey>,
 }
 
 /// A kind's reflector with both ends of its queue.
 fn intake<K: Kind>() -> (Intake<K>, impl Stream<Item = Result<ObjectRef<K>, Infallible>> + Send) {
     let (events, event_stream) = mpsc::unbounded();
-    let (wake, woken) = mpsc::unbounded::<String>();
+    let (wake, woken) = mpsc::unbounded::<ObjectKey>();
     let (store, writer) = reflector::store();
     let applied = reflector::reflector(writer, event_stream.map(Ok))
         .applied_objects()
         .filter_map(|object| async move { object.ok().map(|o| ObjectRef::from_obj(&o)) });
-    let woken = woken.map(|name| ObjectRef::new(&name));
+    let woken = woken.map(|key| reference(&key));
     let queue = futures::stream::select(applied, woken).map(Ok);
     (Intake { store, events, wake }, queue)
+}
+
+/// A key in kube-runtime's words.
+fn reference<K: Kind>(key: &ObjectKey) -> ObjectRef<K> {
+    let reference = ObjectRef::new(&key.name);
+    match &key.namespace {
+        Some(namespace) => reference.within(namespace),
+        None => reference,
+    }
 }
 
 impl<K: Kind> Intake<K> {
@@ -98,7 +106,7 @@ impl<K: Kind> Intake<K> {
 
     fn delete(&self, key: &ObjectKey) {
         if key.kind == K::KIND
-            && let Some(object) = self.store.get(&ObjectRef::new(&key.name))
+            && let Some(object) = self.store.get(&reference(key))
         {
             self.send(watcher::Event::Delete((*object).clone()));
         }
@@ -162,7 +170,7 @@ impl Around {
         self.wake_those(&self.groups, changed);
         self.wake_those(&self.registrations, changed);
         // The group that a registration follows waits for what the registration has.
-        let registration = self.registrations.get(&ObjectRef::new(&changed.name));
+        let registration = self.registrations.get(&reference(changed));
         for followed in registration
             .filter(|_| changed.kind == AppRegistration::KIND)
             .iter()
@@ -175,7 +183,7 @@ impl Around {
     fn wake_those<K: Kind>(&self, store: &Store<K>, changed: &ObjectKey) {
         for object in store.state() {
             if object.references().contains(changed) {
-                self.wakes.wake(&ObjectKey::new(K::KIND, object.name_any()));
+                self.wakes.wake(&object.key());
             }
         }
     }
@@ -192,7 +200,7 @@ async fn apply<K: Kind>(
         let around = around.clone();
         Box::pin(async move {
             let _pass = around.gate.read().await;
-            let key = ObjectKey::new(K::KIND, object.name_any());
+            let key = object.key();
             let outcome = pass(&*object, &ctx).await?;
             if outcome.changed {
                 around.wake_consumers(&key);

@@ -11,10 +11,14 @@ use tokio::task::spawn_blocking;
 
 use super::{Blobs, fault};
 use crate::core::Fault;
-use crate::files::{self, Watch};
+use crate::files::{self, Lock, Watch};
+use crate::ports::Lease;
 
 /// How often a change is looked for where the system tells nothing.
 const POLL: Duration = Duration::from_secs(5);
+
+/// The file that says by its lock who works here.
+const LOCK: &str = "lock";
 
 /// A directory of blobs.
 pub(super) struct Files {
@@ -79,6 +83,36 @@ impl Blobs for Files {
     }
 
     fn place(&self, name: &str) -> String {
+        if name.is_empty() {
+            return self.dir.display().to_string();
+        }
         self.dir.join(name).display().to_string()
     }
+
+    async fn take(&self) -> Result<Option<Box<dyn Lease>>, Fault> {
+        let lock = self.on(LOCK, Lock::try_take).await?;
+        Ok(lock.map(|lock| Box::new(Held { _lock: lock }) as Box<dyn Lease>))
+    }
+
+    async fn is_taken(&self) -> Result<bool, Fault> {
+        Ok(self.on(LOCK, Lock::try_take).await?.is_none())
+    }
+}
+
+/// A directory that was taken: the kernel keeps it so until the process ends.
+struct Held {
+    _lock: Lock,
+}
+
+#[async_trait]
+impl Lease for Held {
+    fn term(&self) -> Option<Duration> {
+        None
+    }
+
+    async fn renew(&mut self) -> Result<bool, Fault> {
+        Ok(true)
+    }
+
+    async fn release(self: Box<Self>) {}
 }

@@ -33,7 +33,7 @@ impl Ledger for Store {
         Ok(entries)
     }
 
-    async fn entries_of(&self, kind: &str) -> Result<Vec<Entry>, Fault> {
+    async fn beside(&self, _: &ObjectKey, kind: &str) -> Result<Vec<Entry>, Fault> {
         let mut entries = Vec::new();
         for key in self.keys(LEDGER).await?.into_iter().filter(|key| key.kind == kind) {
             entries.extend(self.entry(&key).await?);

@@ -37,7 +37,11 @@ struct Kept {
 
 #[async_trait]
 impl Secrets for Store {
-    async fn secret(&self, name: &str) -> Result<Option<BTreeMap<String, Secret>>, Fault> {
+    async fn secret(
+        &self,
+        _: Option<&str>,
+        name: &str,
+    ) -> Result<Option<BTreeMap<String, Secret>>, Fault> {
         let mut values = BTreeMap::new();
         for segment in self.blobs.list(&dir(name)).await? {
             let Some(key) = names::unescape(&segment) else { continue };

@@ -7,7 +7,7 @@ use std::time::Duration;
 use aci_operator::azure::{Azure, Cloud, Error};
 use aci_operator::core::Fault;
 use aci_operator::core::container_group::{Body, GroupId, Scope};
-use aci_operator::ports::{ContainerGroups as _, ResourceGroups as _};
+use aci_operator::ports::{ContainerGroups as _, Fence, ResourceGroups as _};
 use axum::http::Version;
 use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
 use azure_core::time::OffsetDateTime;
@@ -56,7 +56,7 @@ fn client_of(cloud: &Cloud) -> (Azure, Told) {
     let told = Told::default();
     let teller = Arc::clone(&told);
     let observer = Arc::new(move |operation, code| teller.lock().unwrap().push((operation, code)));
-    (Azure::new(cloud, Arc::new(Fixed), observer).unwrap(), told)
+    (Azure::new(cloud, Arc::new(Fixed), observer, &Fence::open()).unwrap(), told)
 }
 
 fn client(server: &Server) -> Azure {
@@ -99,7 +99,7 @@ async fn a_group_is_asked_for_with_our_token() {
 async fn an_endpoint_without_tls_gets_no_client() {
     let url = Url::parse("http://localhost:1").unwrap();
     let cloud = Cloud::custom(url.clone(), "a", url.clone(), url, Vec::new());
-    let refused = Azure::new(&cloud, Arc::new(Fixed), Arc::new(|_, _| {}));
+    let refused = Azure::new(&cloud, Arc::new(Fixed), Arc::new(|_, _| {}), &Fence::open());
     assert!(matches!(refused, Err(Error::Endpoint(_))));
 }
 

@@ -5,11 +5,13 @@
 use std::fs;
 use std::path::Path;
 
+mod crds;
 mod manifests;
 
 fn assert_generated(file: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
     if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, text).unwrap();
     }
     let there = fs::read_to_string(&path).unwrap_or_default();
@@ -22,4 +24,14 @@ fn assert_generated(file: &str, text: &str) {
 #[test]
 fn the_page_of_manifest_fields() {
     assert_generated("docs/manifests.md", &manifests::page());
+}
+
+#[test]
+fn the_custom_resource_definitions() {
+    for definition in aci_operator::api::crd::all().unwrap() {
+        let file = crds::file(&definition);
+        assert_generated(&format!("manifests/crds/{file}"), &crds::manifest(&definition));
+        let template = format!("charts/aci-operator/templates/crds/{file}");
+        assert_generated(&template, &crds::template(&definition));
+    }
 }

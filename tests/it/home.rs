@@ -11,7 +11,8 @@ use aci_operator::core::certificate::Pair;
 use aci_operator::core::outcome::{Event, EventType};
 use aci_operator::core::{Fault, Reason, Secret};
 use aci_operator::ports::{
-    Entry, Ledger as _, ObjectKey, OsRandom, Phase, RequestBox as _, Requests, Secrets as _,
+    Entry, Ledger as _, ObjectKey, OsRandom, Phase, RequestBox as _, Requests, Seat as _,
+    Secrets as _,
 };
 use aci_operator::store::Store;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -59,13 +60,13 @@ fn files(dir: &Path) -> Vec<PathBuf> {
 async fn a_home_keeps_its_id_and_its_cloud() {
     let dir = tempfile::tempdir().unwrap();
     let opened = futures::future::join_all((0..8).map(|_| open(dir.path()))).await;
-    let id = opened[0].home_id();
+    let id = opened[0].id();
     assert_eq!(id.len(), 36);
-    assert!(opened.iter().all(|store| store.home_id() == id));
+    assert!(opened.iter().all(|store| store.id() == id));
     opened[0].pin_cloud("local").await.unwrap();
     opened[1].pin_cloud("local").await.unwrap();
     let again = open(dir.path()).await;
-    assert_eq!(again.home_id(), id);
+    assert_eq!(again.id(), id);
     let refused = again.pin_cloud("public").await.unwrap_err().to_string();
     assert!(refused.contains("belongs to the cloud `local`, not to `public`"), "{refused}");
     assert_eq!(again.pinned_cloud().await.unwrap().as_deref(), Some("local"));
@@ -78,11 +79,11 @@ async fn a_home_keeps_its_id_and_its_cloud() {
 async fn one_process_at_a_time_runs_the_loop() {
     let dir = tempfile::tempdir().unwrap();
     let (daemon, other) = (open(dir.path()).await, open(dir.path()).await);
-    let lock = daemon.lock().unwrap();
+    let lock = daemon.take().await.unwrap();
     assert!(lock.is_some());
-    assert!(other.lock().unwrap().is_none());
+    assert!(other.take().await.unwrap().is_none());
     drop(lock);
-    assert!(other.lock().unwrap().is_some());
+    assert!(other.take().await.unwrap().is_some());
 }
 
 #[tokio::test]
@@ -106,7 +107,7 @@ async fn everything_is_private_and_no_name_climbs() {
     }
     assert_eq!(store.pair(&key(hostile)).await.unwrap(), Some(pair));
     assert_eq!(store.entries().await.unwrap()[0].key.name, hostile);
-    let value = store.secret(hostile).await.unwrap().unwrap();
+    let value = store.secret(None, hostile).await.unwrap().unwrap();
     assert_eq!(value[".."].reveal(), "geheim");
     let names = store.secret_names().await.unwrap();
     assert_eq!(names.keys().collect::<Vec<_>>(), [hostile, "db"]);
@@ -116,7 +117,7 @@ async fn everything_is_private_and_no_name_climbs() {
 async fn secrets_come_and_go() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path()).await;
-    assert_eq!(store.secret("db").await.unwrap(), None);
+    assert_eq!(store.secret(None, "db").await.unwrap(), None);
     for key in ["a", "b", "c"] {
         store.set_secret("db", key, &Secret::new(key)).await.unwrap();
     }
@@ -124,7 +125,7 @@ async fn secrets_come_and_go() {
     assert!(!store.delete_secret("db", Some("b")).await.unwrap());
     assert_eq!(store.secret_names().await.unwrap()["db"], ["a", "c"]);
     assert!(store.delete_secret("db", None).await.unwrap());
-    assert_eq!(store.secret("db").await.unwrap(), None);
+    assert_eq!(store.secret(None, "db").await.unwrap(), None);
     let first = store.digest_key().await.unwrap();
     assert_eq!(first.reveal().len(), 64);
     assert_eq!(open(dir.path()).await.digest_key().await.unwrap(), first);

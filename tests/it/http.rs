@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use aci_operator::http::{Readiness, serve};
-use aci_operator::metrics::{CONTENT_TYPE, Metrics};
+use aci_operator::metrics::{CONTENT_TYPE, Metrics, Series};
 use aci_operator::tls;
 
 async fn get(address: SocketAddr, path: &str) -> (u16, String, String) {
@@ -34,7 +34,7 @@ async fn it_tells_readiness_and_metrics_until_shutdown() {
     assert_eq!(get(address, "/readyz").await.0, 200);
     readiness.set(false);
     assert_eq!(get(address, "/readyz").await.0, 503);
-    metrics.ready("ContainerGroup", "web", true);
+    metrics.ready(Series { kind: "ContainerGroup", namespace: None, name: "web" }, true);
     let (status, kind, text) = get(address, "/metrics").await;
     assert_eq!((status, kind.as_str()), (200, CONTENT_TYPE));
     assert!(text.contains("aci_operator_ready{") && text.ends_with("# EOF\n"), "{text}");

@@ -15,8 +15,8 @@ use aci_operator::metrics::Metrics;
 use aci_operator::pki::LocalAuthority;
 use aci_operator::ports::{
     ApplicationKey, Change, ContainerGroups, Directory as Applications, ExecSession, Ledger as _,
-    Named, OsRandom, Probe, RequestBox as _, Requests, ResourceGroups, Secrets as _, SystemClock,
-    TerminalSize,
+    Named, OsRandom, Probe, RequestBox as _, Requests, ResourceGroups, Seat as _, Secrets as _,
+    SystemClock, TerminalSize,
 };
 use aci_operator::reconcile::{Ctx, Sightings, pass};
 use aci_operator::source::{Directory, Options, scan};
@@ -166,7 +166,7 @@ fn ctx(store: &Arc<Store>, azure: &Arc<Empty>) -> Ctx {
         ledger: store.clone(),
         secrets: store.clone(),
         requests: store.clone(),
-        home_id: store.home_id().to_owned(),
+        home_id: store.id().to_owned(),
         default_subscription: Some("00000000-0000-0000-0000-000000000000".to_owned()),
         metrics: Metrics::new(),
         sightings: Arc::new(Sightings::default()),

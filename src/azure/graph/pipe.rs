@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use azure_core::credentials::TokenCredential;
 use azure_core::http::headers::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
-use azure_core::http::{Context, Method, Pipeline, PipelineSendOptions, Request as HttpRequest};
+use azure_core::http::{
+    Context, HttpClient, Method, Pipeline, PipelineSendOptions, Request as HttpRequest,
+};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use rustls::ClientConfig;
 use serde::Deserialize;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
@@ -39,14 +40,14 @@ impl Pipe {
     /// Graph of `cloud`.
     pub(in crate::azure) fn new(
         cloud: &Cloud,
-        tls: &ClientConfig,
+        client: Arc<dyn HttpClient>,
         credential: Arc<dyn TokenCredential>,
         observer: Observer,
     ) -> Result<Self, Error> {
         let endpoint = arm::https(&cloud.graph)?;
         let scope = format!("{}/.default", endpoint.as_str().trim_end_matches('/'));
         Ok(Self {
-            pipeline: arm::pipeline(tls, credential.clone(), scope.clone())?,
+            pipeline: arm::pipeline(client, credential.clone(), scope.clone()),
             endpoint,
             authority_host: cloud.authority_host.clone(),
             scope,

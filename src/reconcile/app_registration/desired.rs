@@ -25,7 +25,10 @@ pub(super) async fn resolve(
         Err(problem) => return Ok(Err(Invalid::new("spec.hostGracePeriod", problem))),
     };
     let group = match &spec.container_group_ref {
-        Some(group) => Some(group_view(&group.name, ctx).await?),
+        Some(group) => {
+            let key = object.key().beside(ContainerGroup::KIND, &group.name);
+            Some(group_view(&key, ctx).await?)
+        }
         None => None,
     };
     Ok(Ok(Resolved::Ready(Desired {
@@ -42,15 +45,14 @@ pub(super) async fn resolve(
     })))
 }
 
-async fn group_view(name: &str, ctx: &Ctx) -> Result<GroupView, Fault> {
-    let key = ObjectKey::new(ContainerGroup::KIND, name);
-    let Some(entry) = ctx.ledger.entry(&key).await? else {
-        return Ok(GroupView { name: name.to_owned(), ..GroupView::default() });
+async fn group_view(key: &ObjectKey, ctx: &Ctx) -> Result<GroupView, Fault> {
+    let Some(entry) = ctx.ledger.entry(key).await? else {
+        return Ok(GroupView { name: key.name.clone(), ..GroupView::default() });
     };
-    let status = ctx.ledger.status(&key).await?.unwrap_or_default();
+    let status = ctx.ledger.status(key).await?.unwrap_or_default();
     let hosts = texts(&entry.manifest["spec"]["tls"]["hosts"]);
     Ok(GroupView {
-        name: name.to_owned(),
+        name: key.name.clone(),
         exists: true,
         origins: texts(&status["origins"]),
         revision: status["originsRevision"].as_u64().unwrap_or_default(),

@@ -51,7 +51,7 @@ async fn gather(object: &ContainerGroup, entry: &Entry, ctx: &Ctx) -> Result<Des
     let spec = &object.spec;
     let user = user_part(object, ctx).await?;
     let tls = match &spec.tls {
-        Some(tls) => Some(tls_desired(tls, &spec.containers, ctx).await?),
+        Some(tls) => Some(tls_desired(tls, object, ctx).await?),
         None => None,
     };
     let mut want = user.clone();
@@ -90,9 +90,10 @@ async fn user_part(object: &ContainerGroup, ctx: &Ctx) -> Result<Value, Stop> {
     }
     let mut wanted = BTreeSet::new();
     secret_names(&tree, &mut wanted);
+    let namespace = object.metadata.namespace.as_deref();
     let mut secrets = BTreeMap::new();
     for name in wanted {
-        if let Some(keys) = ctx.secrets.secret(&name).await? {
+        if let Some(keys) = ctx.secrets.secret(namespace, &name).await? {
             secrets.insert(name, keys);
         }
     }
@@ -150,6 +151,7 @@ fn put_secrets(
 /// Puts what other objects publish in place of `valueFrom`. An edge runs to a field, not to an object:
 /// a registration that waits for this group's addresses has published its identifiers long before.
 async fn put_published(tree: &mut Value, object: &ContainerGroup, ctx: &Ctx) -> Result<(), Stop> {
+    let own = object.key();
     for (i, container) in object.spec.containers.iter().enumerate() {
         for (j, variable) in container.environment_variables.iter().enumerate() {
             let Some(source) = &variable.value_from else { continue };
@@ -158,7 +160,7 @@ async fn put_published(tree: &mut Value, object: &ContainerGroup, ctx: &Ctx) -> 
             if *field == api::PublishedField::Origins {
                 refuse_cycle(object, &at(), ctx).await?;
             }
-            let status = ctx.ledger.status(&ObjectKey::new(AppRegistration::KIND, name)).await?;
+            let status = ctx.ledger.status(&own.beside(AppRegistration::KIND, name)).await?;
             let value = status.as_ref().and_then(|status| text(&status[field.name()]));
             let value = value.ok_or_else(|| {
                 Stop::Missing(format!("app registration `{name}` has no `{}` yet", field.name()))
@@ -179,14 +181,14 @@ fn text(value: &Value) -> Option<String> {
 
 /// Nothing comes of a field that waits for itself.
 async fn refuse_cycle(object: &ContainerGroup, at: &str, ctx: &Ctx) -> Result<(), Stop> {
+    let own = object.key();
     let mut edges = references::Edges::new();
     for kind in [ContainerGroup::KIND, AppRegistration::KIND] {
-        for entry in ctx.ledger.entries_of(kind).await? {
+        for entry in ctx.ledger.beside(&own, kind).await? {
             references::add(&mut edges, kind, &entry.key.name, &entry.manifest["spec"]);
         }
     }
-    let name = object.metadata.name.as_deref().unwrap_or_default();
-    match references::cycle(&edges, &references::origins_of_group(name)) {
+    match references::cycle(&edges, &references::origins_of_group(&own.name)) {
         Some(way) => {
             let problem = format!("waits for itself: {}", way.join(" waits for "));
             Err(Invalid::new(at, problem).into())
@@ -197,7 +199,7 @@ async fn refuse_cycle(object: &ContainerGroup, at: &str, ctx: &Ctx) -> Result<()
 
 async fn tls_desired(
     tls: &api::Tls,
-    containers: &[api::Container],
+    object: &ContainerGroup,
     ctx: &Ctx,
 ) -> Result<TlsDesired, Stop> {
     let at = |field: &str| format!("spec.tls.{field}");
@@ -207,7 +209,7 @@ async fn tls_desired(
         hosts.insert(name.map_err(|p| Invalid::new(at(&format!("hosts[{index}]")), p))?);
     }
     let life = names::duration(&tls.duration).map_err(|p| Invalid::new(at("duration"), p))?;
-    let mut mounts = containers.iter().flat_map(|container| &container.volume_mounts);
+    let mut mounts = object.spec.containers.iter().flat_map(|container| &container.volume_mounts);
     let origins = mounts.any(|mount| mount.name == ORIGINS_VOLUME);
     let mut sidecar = Sidecar { upstream_port: tls.upstream.port, origins, ..Sidecar::default() };
     if let Some(image) = &tls.sidecar.image {
@@ -218,7 +220,8 @@ async fn tls_desired(
         sidecar.memory_in_gb = resources.requests.memory_in_gb;
     }
     Ok(TlsDesired {
-        issuer: issuer_view(tls, &hosts, ctx).await?,
+        issuer: issuer_view(&object.key().beside(Issuer::KIND, &tls.issuer_ref.name), &hosts, ctx)
+            .await?,
         sidecar,
         hosts,
         algorithm: match tls.private_key.algorithm {
@@ -232,15 +235,15 @@ async fn tls_desired(
 }
 
 async fn issuer_view(
-    tls: &api::Tls,
+    key: &ObjectKey,
     hosts: &BTreeSet<String>,
     ctx: &Ctx,
 ) -> Result<IssuerView, Stop> {
-    let name = &tls.issuer_ref.name;
-    let issuer = issuer(name, ctx).await?;
+    let name = &key.name;
+    let issuer = issuer(key, ctx).await?;
     if let Some(provided) = &issuer.spec.provided {
         let secret = &provided.secret_ref.name;
-        let pair = provided_pair(secret, ctx).await?.ok_or_else(|| {
+        let pair = provided_pair(key, secret, ctx).await?.ok_or_else(|| {
             Stop::Missing(format!("secret `{secret}` needs the keys `tls.crt` and `tls.key`"))
         })?;
         let wanted = Names { dns: hosts.clone(), ..Names::default() };
@@ -251,7 +254,7 @@ async fn issuer_view(
             pair: Box::new(pair),
         });
     }
-    let root = ctx.secrets.pair(&ObjectKey::new(Issuer::KIND, name)).await?;
+    let root = ctx.secrets.pair(key).await?;
     let root = root.ok_or_else(|| Stop::Missing(format!("issuer `{name}` has no root yet")))?;
     let facts = LeafFacts::from_pem(&root.chain_pem).map_err(|problem| Fault::Store {
         what: format!("root of issuer {name}"),
@@ -267,8 +270,9 @@ async fn issuer_view(
     })
 }
 
-async fn issuer(name: &str, ctx: &Ctx) -> Result<Issuer, Stop> {
-    let entry = ctx.ledger.entry(&ObjectKey::new(Issuer::KIND, name)).await?;
+async fn issuer(key: &ObjectKey, ctx: &Ctx) -> Result<Issuer, Stop> {
+    let name = &key.name;
+    let entry = ctx.ledger.entry(key).await?;
     let entry = entry.ok_or_else(|| Stop::Missing(format!("there is no issuer `{name}`")))?;
     serde_json::from_value(entry.manifest).map_err(|problem| {
         let what = format!("ledger entry of issuer {name}");
@@ -283,7 +287,7 @@ pub(super) async fn root(object: &ContainerGroup, ctx: &Ctx) -> Result<Pair, Fau
         what: format!("root of issuer {name}"),
         problem: "is not there".to_owned(),
     };
-    ctx.secrets.pair(&ObjectKey::new(Issuer::KIND, name)).await?.ok_or_else(missing)
+    ctx.secrets.pair(&object.key().beside(Issuer::KIND, name)).await?.ok_or_else(missing)
 }
 
 #[cfg(test)]

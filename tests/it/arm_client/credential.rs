@@ -1,6 +1,7 @@
 //! The chain against a token endpoint.
 
 use aci_operator::azure::{Environment, credential};
+use aci_operator::ports::Fence;
 
 use super::*;
 
@@ -16,7 +17,7 @@ fn environment(secret: &str) -> Environment {
 fn signed_in(server: &Server, secret: &str) -> Azure {
     let cloud = cloud(server);
     let chain = credential::chain(&cloud, &environment(secret)).unwrap();
-    Azure::new(&cloud, chain, Arc::new(|_, _| {})).unwrap()
+    Azure::new(&cloud, chain, Arc::new(|_, _| {}), &Fence::open()).unwrap()
 }
 
 #[tokio::test]
@@ -62,7 +63,7 @@ async fn a_token_endpoint_that_is_down_is_unreachable() {
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     cloud.authority_host = Url::parse(&format!("https://localhost:{}", closed.port())).unwrap();
     let chain = credential::chain(&cloud, &environment("s")).unwrap();
-    let azure = Azure::new(&cloud, chain, Arc::new(|_, _| {})).unwrap();
+    let azure = Azure::new(&cloud, chain, Arc::new(|_, _| {}), &Fence::open()).unwrap();
     let fault = azure.get(&id("g")).await.unwrap_err();
     assert!(matches!(fault, Fault::Unreachable { service: "Entra ID", .. }), "{fault}");
     assert!(server.seen().is_empty());

@@ -8,7 +8,7 @@ use aci_operator::azure::{Azure, Cloud, Environment, credential};
 use aci_operator::core::Fault;
 use aci_operator::core::app_registration::Properties;
 use aci_operator::emulator::Client;
-use aci_operator::ports::{ApplicationKey, Directory, Named};
+use aci_operator::ports::{ApplicationKey, Directory, Fence, Named};
 use serde_json::json;
 use url::Url;
 
@@ -31,7 +31,7 @@ fn directory(local: &Local) -> (impl Directory + use<>, Told) {
     let told = Told::default();
     let teller = told.clone();
     let observer = Arc::new(move |operation, code| teller.lock().unwrap().push((operation, code)));
-    (Azure::new(&cloud, credential, observer).unwrap().directory(), told)
+    (Azure::new(&cloud, credential, observer, &Fence::open()).unwrap().directory(), told)
 }
 
 fn named(name: &str) -> Properties {

@@ -78,7 +78,7 @@ impl Ledger for Home {
         self.call(|kept| kept.entries.values().cloned().collect())
     }
 
-    async fn entries_of(&self, kind: &str) -> Result<Vec<Entry>, Fault> {
+    async fn beside(&self, _: &ObjectKey, kind: &str) -> Result<Vec<Entry>, Fault> {
         self.call(|kept| kept.entries.values().filter(|e| e.key.kind == kind).cloned().collect())
     }
 
@@ -135,7 +135,11 @@ impl Ledger for Home {
 
 #[async_trait]
 impl Secrets for Home {
-    async fn secret(&self, name: &str) -> Result<Option<BTreeMap<String, Secret>>, Fault> {
+    async fn secret(
+        &self,
+        _: Option<&str>,
+        name: &str,
+    ) -> Result<Option<BTreeMap<String, Secret>>, Fault> {
         self.call(|kept| kept.secrets.get(name).cloned())
     }
 

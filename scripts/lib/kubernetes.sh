@@ -1,0 +1,34 @@
+# The Kubernetes that the tests run against: etcd, kube-apiserver, kubectl and helm, built from the
+# Go module proxy as tests/kubernetes/go.mod locks them. No container, no download of binaries.
+# shellcheck shell=bash
+
+KUBERNETES=$TARGET/tools/kubernetes
+KUBERNETES_MODULE=$ROOT/tests/kubernetes
+
+# Minutes the first time, nothing after that: made anew only when the lock has changed.
+ensure_kubernetes() {
+  local version stamp
+  if cmp -s "$KUBERNETES_MODULE/go.sum" "$KUBERNETES/go.sum"; then return 0; fi
+  version=$(cd "$KUBERNETES_MODULE" && go list -m -f '{{.Version}}' k8s.io/kubernetes) || return 1
+  stamp=$(kubernetes_stamp "$version")
+  mkdir -p "$KUBERNETES/bin"
+  kubernetes_build "$stamp" etcd go.etcd.io/etcd/server/v3 &&
+    kubernetes_build "$stamp" kube-apiserver k8s.io/kubernetes/cmd/kube-apiserver &&
+    kubernetes_build "$stamp" kubectl k8s.io/kubernetes/cmd/kubectl &&
+    kubernetes_build "$stamp" helm helm.sh/helm/v4/cmd/helm &&
+    cp "$KUBERNETES_MODULE/go.sum" "$KUBERNETES/go.sum"
+}
+
+# Without it the server calls itself v0.0.0-master, which its own kubectl cannot read.
+kubernetes_stamp() {
+  local at=k8s.io/component-base/version minor=${1#v*.}
+  printf -- '-s -w -X %s.gitVersion=%s -X %s.gitMajor=1 -X %s.gitMinor=%s -X %s.gitTreeState=clean' \
+    "$at" "$1" "$at" "$at" "${minor%%.*}" "$at"
+}
+
+# Gently: cargo has the first call on the processors. Beside the target, then one rename, so that
+# an interrupted build leaves no half binary.
+kubernetes_build() {
+  (cd "$KUBERNETES_MODULE" && nice -n 5 go build -mod=readonly -trimpath -ldflags "$1" \
+    -o "$KUBERNETES/bin/.$2" "$3") && mv "$KUBERNETES/bin/.$2" "$KUBERNETES/bin/$2"
+}
