@@ -1,6 +1,7 @@
 //! Local Azure over its real wire: HTTPS verified by its own CA, no containers.
 
 mod applications;
+mod blob_home;
 mod exec;
 mod graph;
 mod local;
