@@ -28,7 +28,9 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use url::Url;
 
+use crate::blobs::{Access, Expected, Version};
 use crate::core::Fault;
 use crate::ports::{Lease, ObjectKey, Random, Requests};
 
@@ -41,8 +43,6 @@ mod names;
 mod requests;
 mod seat;
 mod secrets;
-
-pub use container::BlobHome;
 
 /// Named blobs. A name is made of escaped segments with `/` between.
 #[async_trait]
@@ -71,19 +71,6 @@ trait Blobs: Send + Sync {
 struct Found {
     content: Vec<u8>,
     version: Version,
-}
-
-/// What tells one content of a blob from the next: its `ETag`, or the content itself.
-#[derive(Clone, Debug, Eq, PartialEq)]
-struct Version(Vec<u8>);
-
-/// What must be there for a write to happen.
-#[derive(Clone, Debug, Eq, PartialEq)]
-enum Expected {
-    Anything,
-    Nothing,
-    /// What was read.
-    Same(Version),
 }
 
 /// What becomes of a blob.
@@ -115,13 +102,19 @@ impl Store {
         Self::over(Arc::new(files::Files::open(dir)?), random).await
     }
 
-    /// Opens the home in a blob container; a new one gets its id.
+    /// Opens the home in the blob container at `url`, such as
+    /// `https://ACCOUNT.blob.core.windows.net/CONTAINER`; a new one gets its id. The container and the one
+    /// for secrets, `CONTAINER-secrets`, exist.
     ///
     /// # Errors
     /// The container cannot be read, or, where it is new, written; its blob `home` is broken.
-    pub async fn open_container(home: BlobHome, random: Arc<dyn Random>) -> Result<Self, Fault> {
-        let container = container::Container::open(home)?;
-        Self::over(Arc::new(cached::Cached::new(Arc::new(container))), random).await
+    pub async fn open_container(
+        url: &Url,
+        access: &Access,
+        random: Arc<dyn Random>,
+    ) -> Result<Self, Fault> {
+        let containers = container::Containers::open(url, access)?;
+        Self::over(Arc::new(cached::Cached::new(Arc::new(containers))), random).await
     }
 
     async fn over(blobs: Arc<dyn Blobs>, random: Arc<dyn Random>) -> Result<Self, Fault> {

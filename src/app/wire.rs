@@ -39,7 +39,7 @@ use crate::ports::{
 use crate::probe::TlsProbe;
 use crate::reconcile::container_group::Preview;
 use crate::reconcile::{self, Ctx, Sightings};
-use crate::source::{Directory, Options, merge, scan};
+use crate::source::{Directory, Keep, Options, merge, scan};
 use crate::store::Store;
 
 /// Names ARM's tokens, in local Azure too.
@@ -92,7 +92,7 @@ pub(super) fn read_manifests(paths: &[PathBuf]) -> Result<Manifests> {
     for (path, parsed) in &snapshot.files {
         manifests.problems.extend(parsed.problems.iter().map(ToString::to_string));
         for document in &parsed.documents {
-            let place = format!("{}:{}", path.display(), document.line);
+            let place = format!("{path}:{}", document.line);
             let warnings = api::check::warnings(&document.object);
             manifests.warnings.extend(warnings.iter().map(|warning| format!("{place}: {warning}")));
             manifests.objects.push(Manifest { object: document.object.clone(), place });
@@ -144,12 +144,19 @@ fn directory(home: &Home, paths: &[PathBuf], prune: bool) -> Result<Directory> {
     let whole = |path: &PathBuf| std::path::absolute(path).map_err(|e| Error::file(path, &e));
     Ok(Directory {
         paths: paths.iter().map(whole).collect::<Result<_>>()?,
+        keep: keep(home, prune),
+    })
+}
+
+/// Where the objects of a source are kept.
+fn keep(home: &Home, prune: bool) -> Keep {
+    Keep {
         ledger: home.ledger.clone(),
         requests: home.requests.clone(),
         clock: Arc::new(SystemClock),
         random: Arc::new(OsRandom),
         options: Options { prune },
-    })
+    }
 }
 
 /// Azure, as the home sees it.

@@ -11,14 +11,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::FutureExt as _;
 use futures::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
 use tokio::time::{Instant, sleep};
 
+use self::flights::Flights;
 use self::known::{Known, State};
-use super::{Blobs, Expected, Found, Version};
+use super::{Blobs, Found};
+use crate::blobs::{Expected, Read, Version};
 use crate::core::Fault;
 use crate::ports::Lease;
 
+mod flights;
 mod known;
 
 /// How often changes are looked for.
@@ -62,29 +66,17 @@ pub(super) trait Remote: Send + Sync {
     async fn is_taken(&self) -> Result<bool, Fault>;
 }
 
-/// What a look at a blob found.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Read {
-    Absent,
-    /// The version that was known.
-    Same,
-    Is(Version, Vec<u8>),
-}
-
 /// Remote blobs with what is known of them.
 #[derive(Clone)]
 pub(super) struct Cached {
     remote: Arc<dyn Remote>,
     known: Arc<Mutex<Known>>,
-    /// One listing of a room at a time: the others find it done.
-    listing: Arc<tokio::sync::Mutex<()>>,
-    /// The same of reading a room.
-    filling: Arc<tokio::sync::Mutex<()>>,
+    flights: Arc<Flights>,
 }
 
 impl Cached {
     pub(super) fn new(remote: Arc<dyn Remote>) -> Self {
-        Self { remote, known: Arc::default(), listing: Arc::default(), filling: Arc::default() }
+        Self { remote, known: Arc::default(), flights: Arc::default() }
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -101,11 +93,14 @@ impl Cached {
 
     /// Learns the versions in a room, unless they are known.
     async fn learn(&self, room: &str) -> Result<(), Fault> {
-        let _listing = self.listing.lock().await;
         if self.is_current(room) {
             return Ok(());
         }
-        self.list_room(room).await.map(drop)
+        let begin = || {
+            let (blobs, room) = (self.clone(), room.to_owned());
+            async move { blobs.list_room(&room).await.map(drop) }.boxed()
+        };
+        self.flights.join(format!("list {room}"), begin).await
     }
 
     /// Lists a room; whether it changed.
@@ -117,13 +112,15 @@ impl Cached {
 
     /// Reads what is known to be there and not what it is.
     async fn fill(&self, prefix: &str) -> Result<(), Fault> {
-        let _filling = self.filling.lock().await;
-        let unread = self.known().unread(prefix);
-        stream::iter(unread)
-            .map(|name| async move { self.look(&name).await.map(drop) })
-            .buffer_unordered(PARALLEL)
-            .try_collect()
-            .await
+        let begin = || {
+            let (blobs, unread) = (self.clone(), self.known().unread(prefix));
+            let look = move |name: String| {
+                let blobs = blobs.clone();
+                async move { blobs.look(&name).await.map(drop) }
+            };
+            stream::iter(unread).map(look).buffer_unordered(PARALLEL).try_collect().boxed()
+        };
+        self.flights.join(format!("read {prefix}"), begin).await
     }
 
     /// Looks at one blob.
@@ -239,11 +236,7 @@ impl Blobs for Cached {
         stream::unfold((self.clone(), room), |(blobs, room)| async move {
             loop {
                 sleep(POLL).await;
-                let listed = {
-                    let _listing = blobs.listing.lock().await;
-                    blobs.list_room(&room).await
-                };
-                match listed {
+                match blobs.list_room(&room).await {
                     Ok(true) => return Some(((), (blobs, room))),
                     Ok(false) => {}
                     Err(fault) => tracing::debug!(%fault, "no look at changes"),

@@ -11,7 +11,7 @@ use azure_storage_blob::models::{
     BlockBlobClientUploadOptions, LeaseState,
 };
 
-use super::container::{code, is_absent, told};
+use crate::blobs::{code, is_absent, told};
 use crate::core::Fault;
 use crate::ports::Lease;
 

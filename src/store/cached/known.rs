@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use tokio::time::Instant;
 
 use super::{FRESH, MANY, OURS, OURS_ALONE, room};
-use crate::store::{Found, Version};
+use crate::blobs::Version;
+use crate::store::Found;
 
 /// All beliefs.
 #[derive(Default)]

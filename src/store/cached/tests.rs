@@ -63,6 +63,7 @@ impl Lease for Forever {
 impl Remote for Counted {
     async fn get(&self, name: &str, known: Option<&Version>) -> Result<Read, Fault> {
         self.gets.fetch_add(1, Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_millis(10)).await;
         Ok(match self.blobs.lock().unwrap().get(name) {
             None => Read::Absent,
             Some((serial, _)) if known == Some(&version(*serial)) => Read::Same,
@@ -90,6 +91,7 @@ impl Remote for Counted {
 
     async fn list(&self, prefix: &str) -> Result<BTreeMap<String, Version>, Fault> {
         self.lists.fetch_add(1, Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_millis(10)).await;
         let blobs = self.blobs.lock().unwrap();
         let below = blobs.iter().filter(|(name, _)| name.starts_with(prefix));
         Ok(below.map(|(name, (serial, _))| (name.clone(), version(*serial))).collect())
@@ -217,4 +219,20 @@ async fn changes_are_told() {
     remote.blobs.lock().unwrap().clear();
     hints.next().await.unwrap();
     assert!(blobs.all("requests").await.unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_left_alone_holds_nobody_up() {
+    let (remote, blobs) = with(3);
+    let mut hints = blobs.hints("ledger");
+    // Somebody begins to look and goes away, and somebody else is left in the middle.
+    let mut left = std::pin::pin!(blobs.all("ledger"));
+    assert!(futures::poll!(hints.next()).is_pending());
+    assert!(futures::poll!(left.as_mut()).is_pending());
+    advance(POLL).await;
+    assert!(futures::poll!(hints.next()).is_pending());
+    drop(tokio::time::timeout(Duration::from_millis(1), blobs.all("ledger")).await);
+    assert_eq!(blobs.all("ledger").await.unwrap().len(), 3);
+    assert_eq!(left.await.unwrap().len(), 3);
+    assert!(remote.asked().1 >= 2);
 }

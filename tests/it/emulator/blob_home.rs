@@ -3,16 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use aci_operator::api::{Object, annotations};
+use aci_operator::blobs::{Access, Container};
 use aci_operator::core::certificate::Pair;
 use aci_operator::core::outcome::{Event, EventType};
 use aci_operator::core::{Fault, Reason, Secret};
 use aci_operator::emulator::Client;
 use aci_operator::emulator::faults::Operation;
 use aci_operator::ports::{
-    Entry, Ledger as _, ObjectKey, OsRandom, Phase, RequestBox as _, Requests, Seat as _,
-    Secrets as _,
+    Change, Entry, Ledger as _, ObjectKey, OsRandom, Phase, RequestBox as _, Requests, Seat as _,
+    Secrets as _, SystemClock,
 };
-use aci_operator::store::{BlobHome, Store};
+use aci_operator::source::{Bucket, Keep, Options};
+use aci_operator::store::Store;
 use async_trait::async_trait;
 use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
 use azure_core::time::{Duration, OffsetDateTime};
@@ -57,13 +60,14 @@ fn container(name: &str) -> String {
     format!("{}/blobServices/default/containers/{name}", account("keep1"))
 }
 
+fn access(local: &Local, token: &str) -> Access {
+    let ca = std::fs::read(&local.endpoints.ca).unwrap();
+    Access::new(Arc::new(Given(token.to_owned())), &ca).unwrap()
+}
+
 async fn open(local: &Local, token: &str) -> Result<Store, Fault> {
-    let home = BlobHome {
-        url: format!("{}/keep1/home", local.endpoints.blob).parse().unwrap(),
-        credential: Arc::new(Given(token.to_owned())),
-        ca_pem: std::fs::read(&local.endpoints.ca).unwrap(),
-    };
-    Store::open_container(home, Arc::new(OsRandom)).await
+    let url = format!("{}/keep1/home", local.endpoints.blob).parse().unwrap();
+    Store::open_container(&url, &access(local, token), Arc::new(OsRandom)).await
 }
 
 fn at(minute: i64) -> DateTime<Utc> {
@@ -91,11 +95,7 @@ fn entry(name: &str) -> Entry {
 }
 
 fn event() -> Event {
-    Event {
-        kind: EventType::Normal,
-        reason: Reason::Available,
-        message: "it goes on".to_owned(),
-    }
+    Event { kind: EventType::Normal, reason: Reason::Available, message: "it goes on".to_owned() }
 }
 
 async fn assign_both(arm: &Arm<'_>) {
@@ -337,5 +337,104 @@ async fn requests_wake() {
     let (woken, ()) = tokio::join!(changes.next(), asked);
     assert_eq!(woken, Some(key("a")));
     assert!(daemon.requests(&key("a")).await.unwrap().suspended);
+    local.stop().await;
+}
+
+fn issuer(name: &str, domain: &str) -> String {
+    format!(
+        "apiVersion: aci-operator.io/v1alpha1\nkind: Issuer\nmetadata: {{name: {name}}}\nspec:\n  \
+         localCA: {{permittedDomains: [{domain}]}}\n"
+    )
+}
+
+/// A person with a token who edits manifests.
+struct Editor<'a>(&'a Local, String);
+
+impl Editor<'_> {
+    fn request(&self, method: Method, name: &str) -> reqwest::RequestBuilder {
+        let url = format!("{}/keep1/home/manifests/{name}", self.0.endpoints.blob);
+        let request = self.0.http.request(method, url).bearer_auth(&self.1);
+        request.header("x-ms-version", "2024-11-04")
+    }
+
+    async fn write(&self, name: &str, text: String) {
+        let request = self.request(Method::PUT, name).header("x-ms-blob-type", "BlockBlob");
+        assert_eq!(request.body(text).send().await.unwrap().status(), 201);
+    }
+
+    async fn remove(&self, name: &str) {
+        assert_eq!(self.request(Method::DELETE, name).send().await.unwrap().status(), 202);
+    }
+}
+
+fn applied(change: Option<Change>) -> Object {
+    match change {
+        Some(Change::Apply(object)) => *object,
+        other => panic!("no object: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn manifests_in_the_container_are_followed() {
+    let local = start().await;
+    let arm = local.signed_in().await;
+    make_home(&arm).await;
+    assign_both(&arm).await;
+    let token = local.token_for(STORAGE).await;
+    let store = Arc::new(open(&local, &token).await.unwrap());
+    let url = format!("{}/keep1/home", local.endpoints.blob).parse().unwrap();
+    let container = Container::open(&url, &access(&local, &token)).unwrap();
+    let keep = Keep {
+        ledger: store.clone(),
+        requests: store.clone(),
+        clock: Arc::new(SystemClock),
+        random: Arc::new(OsRandom),
+        options: Options { prune: true },
+    };
+    let editor = Editor(&local, token.clone());
+    editor.write("team/a.yaml", issuer("a", "a.example")).await;
+    editor.write("b.yaml", issuer("b", "b.example")).await;
+    editor.write("notes.txt", "no manifest".to_owned()).await;
+
+    let mut changes = Box::pin(Bucket { container, keep }.watch());
+    let first = [applied(changes.next().await), applied(changes.next().await)];
+    let named = first.each_ref().map(|object| object.meta().name.clone().unwrap());
+    assert_eq!(named, ["a", "b"]);
+    assert!(matches!(changes.next().await, Some(Change::Listed)));
+    let place = store.entries().await.unwrap()[0].place.clone().unwrap();
+    assert_eq!(place, format!("{url}/manifests/team/a.yaml:1"));
+
+    editor.write("b.yaml", issuer("b", "other.example")).await;
+    assert_eq!(applied(changes.next().await).meta().generation, Some(2));
+    editor.write("b.yaml", "kind: [".to_owned()).await;
+    let broken = applied(changes.next().await);
+    let problem = &broken.meta().annotations.as_ref().unwrap()[annotations::INVALID];
+    assert!(problem.contains("/keep1/home/manifests/b.yaml:1"), "{problem}");
+    editor.write("b.yaml", issuer("b", "other.example")).await;
+    applied(changes.next().await);
+
+    // A container that cannot be listed deletes nothing, however long.
+    let admin = Client::open(local.dir.path()).unwrap();
+    let away = json!({"fault": "blob-refused", "status": 412, "operation": "blob-list"});
+    admin.inject(&injection(away)).await.unwrap();
+    editor.remove("team/a.yaml").await;
+    let quiet = tokio::time::timeout(std::time::Duration::from_secs(7), changes.next()).await;
+    assert!(quiet.is_err(), "{quiet:?}");
+    let problems = store.problems().await.unwrap();
+    assert!(problems.iter().any(|problem| problem.contains("ConditionNotMet")), "{problems:?}");
+    admin.clear_faults().await.unwrap();
+    let orphan = applied(changes.next().await);
+    assert_eq!(orphan.meta().name.as_deref(), Some("a"));
+    let deleted = loop {
+        let object = applied(changes.next().await);
+        if object.meta().deletion_timestamp.is_some() {
+            break object;
+        }
+    };
+    assert_eq!(deleted.meta().name.as_deref(), Some("a"));
+    // The last one is not pruned: an empty container may be a mistake.
+    editor.remove("b.yaml").await;
+    let quiet = tokio::time::timeout(std::time::Duration::from_secs(9), changes.next()).await;
+    assert!(quiet.is_err(), "{quiet:?}");
     local.stop().await;
 }
