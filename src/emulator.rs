@@ -14,6 +14,7 @@ pub mod faults;
 mod graph;
 mod installation;
 mod kept;
+mod metadata;
 pub mod model;
 pub mod proxy;
 mod requests;

@@ -9,6 +9,7 @@ pub mod app;
 pub mod azure;
 pub mod blobs;
 pub mod cli;
+pub mod cluster;
 pub mod core;
 pub mod emulator;
 pub mod files;

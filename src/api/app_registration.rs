@@ -21,27 +21,14 @@ use super::status::AppRegistrationStatus;
     shortname = "apr",
     category = "aci",
     doc = "The Microsoft Entra applications of a protected API.",
-    printcolumn(
-        name = "Ready",
-        type_ = "string",
-        json_path = r#".status.conditions[?(@.type=="Ready")].status"#
-    ),
-    printcolumn(name = "App-ID", type_ = "string", json_path = ".status.appId"),
-    printcolumn(name = "Swagger-App-ID", type_ = "string", json_path = ".status.swaggerAppId"),
-    printcolumn(name = "Origins", type_ = "string", json_path = ".status.origins"),
-    printcolumn(
-        name = "Reason",
-        type_ = "string",
-        json_path = r#".status.conditions[?(@.type=="Ready")].reason"#
-    ),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
-    printcolumn(name = "Scope", type_ = "string", json_path = ".status.scope", priority = 1),
-    printcolumn(
-        name = "Message",
-        type_ = "string",
-        json_path = r#".status.conditions[?(@.type=="Ready")].message"#,
-        priority = 1
-    )
+    printcolumn = r#"{"name": "Ready", "type": "string", "jsonPath": ".status.conditions[?(@.type=='Ready')].status"}"#,
+    printcolumn = r#"{"name": "App-ID", "type": "string", "jsonPath": ".status.appId"}"#,
+    printcolumn = r#"{"name": "Swagger-App-ID", "type": "string", "jsonPath": ".status.swaggerAppId"}"#,
+    printcolumn = r#"{"name": "Origins", "type": "string", "jsonPath": ".status.origins"}"#,
+    printcolumn = r#"{"name": "Reason", "type": "string", "jsonPath": ".status.conditions[?(@.type=='Ready')].reason"}"#,
+    printcolumn = r#"{"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}"#,
+    printcolumn = r#"{"name": "Scope", "type": "string", "jsonPath": ".status.scope", "priority": 1}"#,
+    printcolumn = r#"{"name": "Message", "type": "string", "jsonPath": ".status.conditions[?(@.type=='Ready')].message", "priority": 1}"#
 )]
 #[serde(rename_all = "camelCase")]
 pub struct AppRegistrationSpec {

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::SecretSource;
 pub use super::container::*;
+pub use super::identity::*;
 use super::status::ContainerGroupStatus;
 pub use super::tls::*;
 use crate::core::Cost;
@@ -32,45 +33,17 @@ const MOST_TAGS: usize = 50 - 4;
     shortname = "acg",
     category = "aci",
     doc = "An ACI container group, with TLS in front of it where `spec.tls` is there.",
-    printcolumn(
-        name = "Ready",
-        type_ = "string",
-        json_path = r#".status.conditions[?(@.type=="Ready")].status"#
-    ),
-    printcolumn(name = "IP", type_ = "string", json_path = ".status.ip"),
-    printcolumn(name = "FQDN", type_ = "string", json_path = ".status.fqdn"),
-    printcolumn(name = "Expires", type_ = "string", json_path = ".status.certificate.notAfter"),
-    printcolumn(name = "Renews", type_ = "string", json_path = ".status.certificate.renewalTime"),
-    printcolumn(
-        name = "Reason",
-        type_ = "string",
-        json_path = r#".status.conditions[?(@.type=="Ready")].reason"#
-    ),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
-    printcolumn(
-        name = "State",
-        type_ = "string",
-        json_path = ".status.provisioningState",
-        priority = 1
-    ),
-    printcolumn(
-        name = "Serial",
-        type_ = "string",
-        json_path = ".status.certificate.serialNumber",
-        priority = 1
-    ),
-    printcolumn(
-        name = "Served",
-        type_ = "string",
-        json_path = ".status.certificate.servedSerialNumber",
-        priority = 1
-    ),
-    printcolumn(
-        name = "Message",
-        type_ = "string",
-        json_path = r#".status.conditions[?(@.type=="Ready")].message"#,
-        priority = 1
-    )
+    printcolumn = r#"{"name": "Ready", "type": "string", "jsonPath": ".status.conditions[?(@.type=='Ready')].status"}"#,
+    printcolumn = r#"{"name": "IP", "type": "string", "jsonPath": ".status.ip"}"#,
+    printcolumn = r#"{"name": "FQDN", "type": "string", "jsonPath": ".status.fqdn"}"#,
+    printcolumn = r#"{"name": "Expires", "type": "string", "jsonPath": ".status.certificate.notAfter"}"#,
+    printcolumn = r#"{"name": "Renews", "type": "string", "jsonPath": ".status.certificate.renewalTime"}"#,
+    printcolumn = r#"{"name": "Reason", "type": "string", "jsonPath": ".status.conditions[?(@.type=='Ready')].reason"}"#,
+    printcolumn = r#"{"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}"#,
+    printcolumn = r#"{"name": "State", "type": "string", "jsonPath": ".status.provisioningState", "priority": 1}"#,
+    printcolumn = r#"{"name": "Serial", "type": "string", "jsonPath": ".status.certificate.serialNumber", "priority": 1}"#,
+    printcolumn = r#"{"name": "Served", "type": "string", "jsonPath": ".status.certificate.servedSerialNumber", "priority": 1}"#,
+    printcolumn = r#"{"name": "Message", "type": "string", "jsonPath": ".status.conditions[?(@.type=='Ready')].message", "priority": 1}"#
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ContainerGroupSpec {
@@ -115,6 +88,11 @@ pub struct ContainerGroupSpec {
     #[serde(default)]
     #[schemars(extend("x-aci-cost" = "Replace", "x-aci-default" = "Always"))]
     pub restart_policy: RestartPolicy,
+    /// Managed identities that the containers may be. Whoever may exec into one of them, and all code in
+    /// them, may do what these may.
+    /// <https://learn.microsoft.com/azure/container-instances/container-instances-managed-identity>
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Identity>,
     /// Operating system of the containers.
     #[serde(default)]
     #[schemars(extend("x-aci-cost" = "Replace"))]

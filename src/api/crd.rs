@@ -3,12 +3,11 @@
 //! Shape, bounds, descriptions and columns come from the Rust types. What is added here is what an
 //! API server asks of a schema beyond that: structure, the keys of lists, and the rules across
 //! fields in CEL ([`rules`]), so that `kubectl apply` refuses at once what the operator would refuse
-//! later. [`super::check`] stays the judge: a rule here never refuses what it lets through.
+//! later. [`super::check`] stays the judge: a rule here refuses nothing that it lets through.
 //! <https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/>
 
 use kube::CustomResourceExt;
 use schemars::JsonSchema;
-use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::container_group::schema;
@@ -30,14 +29,6 @@ pub fn all() -> serde_json::Result<Vec<Value>> {
         definition::<ContainerGroup, ContainerGroupSpec>(rules::CONTAINER_GROUP)?,
         definition::<Issuer, IssuerSpec>(rules::ISSUER)?,
     ])
-}
-
-/// A document as YAML, in the order in which people read a definition.
-///
-/// # Errors
-/// A value that YAML cannot hold: none of this release.
-pub fn yaml(document: &impl Serialize) -> Result<String, serde_saphyr::ser::Error> {
-    serde_saphyr::to_string(document)
 }
 
 fn definition<K: CustomResourceExt, S: JsonSchema>(rules: &[Rule]) -> serde_json::Result<Value> {

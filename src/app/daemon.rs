@@ -10,6 +10,15 @@ use super::{App, Error, Home, Result, tenure, wire};
 /// How often the daemon notes that it runs.
 const BEAT: Duration = Duration::from_secs(10);
 
+/// The daemon's share of a cluster.
+#[derive(Clone, Debug, Default)]
+pub struct Share {
+    /// Namespaces; all where there is none.
+    pub namespaces: Vec<String>,
+    /// So many daemons share them; 0 and 1 are one.
+    pub shards: u32,
+}
+
 /// How the daemon runs.
 #[derive(Clone, Debug)]
 pub struct Daemon {
@@ -19,6 +28,8 @@ pub struct Daemon {
     pub prune: bool,
     /// Where readiness and metrics are served.
     pub listen: String,
+    /// Its share of a cluster.
+    pub share: Share,
 }
 
 impl App {
@@ -28,8 +39,7 @@ impl App {
     /// # Errors
     /// The home cannot be used, or was lost to another daemon.
     pub async fn run(&self, daemon: &Daemon, stop: CancellationToken) -> Result<()> {
-        let home = self.home().await?;
-        let changes = wire::watch(&home, daemon)?;
+        let home = wire::open_home(self, &daemon.share).await?;
         let operator = wire::Operator::new(self, &home).await?;
         // Whichever ends first, or fails, ends the others: none is let go half done.
         let _stopper = stop.clone().drop_guard();
@@ -37,10 +47,7 @@ impl App {
         let (worked, served) = tokio::join!(
             async {
                 let _ending = ending(&stop);
-                let Some(tenure) = tenure::take(&home, &stop, || operator.stand_by()).await? else {
-                    return Ok(());
-                };
-                tenure.during(self.work(&home, &operator, changes, stop.clone())).await
+                self.terms(daemon, &home, &operator, &stop).await
             },
             async {
                 let _ending = ending(&stop);
@@ -50,6 +57,26 @@ impl App {
         worked.and(served)?;
         tracing::info!("stopped");
         Ok(())
+    }
+
+    /// Term after term: a home that was lost is waited for again.
+    async fn terms(
+        &self,
+        daemon: &Daemon,
+        home: &Home,
+        operator: &wire::Operator,
+        stop: &CancellationToken,
+    ) -> Result<()> {
+        loop {
+            let taken = tenure::take(home, stop, || operator.stand_by()).await?;
+            let Some(tenure) = taken else { return Ok(()) };
+            // Made anew: what an earlier term has read is no base for this one.
+            let changes = wire::watch(home, daemon)?;
+            match tenure.during(self.work(home, operator, changes, stop.child_token())).await {
+                Err(Error::Lost) => tracing::warn!("standing by again"),
+                ended => return ended,
+            }
+        }
     }
 
     async fn work(

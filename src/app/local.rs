@@ -65,6 +65,19 @@ pub struct Status {
     pub faults: Vec<Value>,
 }
 
+/// What one principal asked of local Azure.
+#[derive(Clone, Debug, Serialize)]
+pub struct Access {
+    /// Its object id.
+    pub principal: String,
+    /// An application's client id, a user's name.
+    pub name: String,
+    /// Actions that it might do, and how often it did.
+    pub allowed: BTreeMap<String, u64>,
+    /// Actions that it might not do, and how often it tried.
+    pub refused: BTreeMap<String, u64>,
+}
+
 /// How long starting may take: an engine may have to be woken first.
 const START: Duration = Duration::from_mins(1);
 /// How long stopping may take.
@@ -143,6 +156,18 @@ impl App {
     /// Removes all container groups, resource groups and faults of local Azure, and nothing else.
     pub async fn local_reset(&self) -> Result<()> {
         self.client()?.reset().await.map_err(refused)
+    }
+
+    /// What each principal asked for since local Azure's start, and what it was refused.
+    pub async fn local_access(&self) -> Result<Vec<Access>> {
+        let accesses = self.client()?.accesses().await.map_err(refused)?;
+        let accesses = accesses.into_iter().map(|(principal, access)| Access {
+            principal: principal.to_string(),
+            name: access.name,
+            allowed: access.allowed,
+            refused: access.refused,
+        });
+        Ok(accesses.collect())
     }
 
     /// Injects a fault, or lets an accident happen, given as the admin listener takes it.

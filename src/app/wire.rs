@@ -13,7 +13,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use super::daemon::Daemon;
+use super::daemon::{Daemon, Share};
 use super::first_look::FirstLook;
 use super::local::Engine;
 use super::manifests::{Manifest, Manifests};
@@ -23,6 +23,7 @@ use crate::api::{self, ContainerGroup};
 use crate::azure::device_code::DeviceCode;
 use crate::azure::wire::SecretValues;
 use crate::azure::{self, Cloud, Environment, credential};
+use crate::cluster::{self, Cluster};
 use crate::core::Fault;
 use crate::core::container_group::{Body, GroupId};
 use crate::emulator::engine::docker::Docker;
@@ -34,7 +35,7 @@ use crate::metrics::Metrics;
 use crate::pki::LocalAuthority;
 use crate::ports::{
     Change, Clock as _, ContainerGroups, Directory as Applications, Entry, Fence, ObjectKey,
-    OsRandom, Phase, ResourceGroups, SystemClock,
+    OsRandom, Phase, Random as _, ResourceGroups, SystemClock,
 };
 use crate::probe::TlsProbe;
 use crate::reconcile::container_group::Preview;
@@ -59,10 +60,13 @@ pub(super) type Changes = BoxStream<'static, Change>;
 pub(super) enum ManifestSource {
     /// In directories that the daemon is given.
     Elsewhere,
+    /// In the cluster.
+    Cluster(Arc<Cluster>),
 }
 
-/// Opens the home at `location`.
-pub(super) async fn open_home(location: &Location) -> Result<Home> {
+/// Opens the home at `location`; `share` says which part of a cluster is meant.
+pub(super) async fn open_home(app: &App, share: &Share) -> Result<Home> {
+    let location = &app.location;
     match location {
         Location::Directory(dir) => {
             let store = Arc::new(Store::open(dir, Arc::new(OsRandom)).await?);
@@ -76,10 +80,39 @@ pub(super) async fn open_home(location: &Location) -> Result<Home> {
                 manifests: ManifestSource::Elsewhere,
             })
         }
-        Location::Container(_) | Location::Cluster(_) => {
+        Location::Cluster(namespace) => {
+            let fence = Fence::default();
+            let place = cluster::Place {
+                namespace: namespace.clone(),
+                objects: app.namespace.clone(),
+                watched: share.namespaces.clone(),
+                shards: share.shards,
+            };
+            let (clock, random) = (Arc::new(SystemClock), Arc::new(OsRandom));
+            let identity = identity()?;
+            let cluster = Cluster::open(place, identity, fence.clone(), clock, random).await?;
+            let cluster = Arc::new(cluster);
+            Ok(Home {
+                ledger: cluster.clone(),
+                secrets: cluster.clone(),
+                requests: cluster.clone(),
+                seat: cluster.clone(),
+                fence,
+                location: location.clone(),
+                manifests: ManifestSource::Cluster(cluster),
+            })
+        }
+        Location::Container(_) => {
             Err(Error::Home("is of a kind that this release does not know".to_owned()))
         }
     }
+}
+
+/// Names this process among all that may work on a home.
+fn identity() -> Result<String> {
+    let pod = std::env::var("POD_NAME").ok();
+    let host = || rustix::system::uname().nodename().to_string_lossy().into_owned();
+    Ok(format!("{}_{}", pod.unwrap_or_else(host), OsRandom.uuid()?))
 }
 
 /// Reads the manifests of files and directories; what is wrong with them is part of the answer.
@@ -129,6 +162,16 @@ fn unreadable(entry: &Entry, problem: &serde_json::Error) -> Fault {
     Fault::Store { what: format!("ledger entry of {}", entry.key), problem: problem.to_string() }
 }
 
+/// Puts manifests where the home's daemon reads them; `false` where it has no place of its own for
+/// them.
+pub(super) async fn push(home: &Home, manifests: &Manifests) -> Result<bool> {
+    let ManifestSource::Cluster(cluster) = &home.manifests else { return Ok(false) };
+    for manifest in &manifests.objects {
+        cluster.push(&manifest.object).await?;
+    }
+    Ok(true)
+}
+
 /// Follows the home's manifests.
 pub(super) fn watch(home: &Home, daemon: &Daemon) -> Result<Changes> {
     match (&home.manifests, &daemon.manifests) {
@@ -136,6 +179,7 @@ pub(super) fn watch(home: &Home, daemon: &Daemon) -> Result<Changes> {
             Ok(directory(home, std::slice::from_ref(dir), daemon.prune)?.watch().boxed())
         }
         (ManifestSource::Elsewhere, None) => Err(Error::NoManifests),
+        (ManifestSource::Cluster(cluster), _) => Ok(cluster.watch().boxed()),
     }
 }
 

@@ -1,10 +1,13 @@
 //! What the program says of itself.
 
+use std::io;
+
 use clap::Args;
 use clap_complete::Shell;
 use serde_json::json;
 
 use super::{Exit, Output, Result, print};
+use crate::api::crd;
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -20,6 +23,13 @@ pub(super) struct CompletionsArgs {
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
+  aci-operator crds | kubectl apply --server-side -f -
+  aci-operator crds -o json")]
+pub(super) struct CrdsArgs {}
+
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
   aci-operator version
   aci-operator version -o json")]
 pub(super) struct VersionArgs {}
@@ -31,6 +41,20 @@ pub(super) fn completions(args: &CompletionsArgs) -> Result {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut super::command(), "aci-operator", &mut script);
     print::raw(&script)?;
+    Ok(Exit::Done)
+}
+
+/// Documents of one YAML stream, or one JSON list, which both `kubectl apply -f -` reads.
+pub(super) fn crds(output: Output) -> Result {
+    let definitions = crd::all().map_err(io::Error::from)?;
+    if output == Output::Json {
+        print::json(&json!({"apiVersion": "v1", "kind": "List", "items": definitions}))?;
+        return Ok(Exit::Done);
+    }
+    for definition in &definitions {
+        print::line("---")?;
+        print::yaml(definition)?;
+    }
     Ok(Exit::Done)
 }
 

@@ -29,6 +29,12 @@ pub(super) struct RunArgs {
     /// Where readiness and metrics are served
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: String,
+    /// In a cluster: look after this namespace alone; may be given more than once
+    #[arg(long = "watch-namespace", value_name = "NAMESPACE")]
+    namespaces: Vec<String>,
+    /// In a cluster: so many replicas share the namespaces, any further ones stand by
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
+    shards: u32,
 }
 
 /// Runs a parsed command line.
@@ -49,10 +55,12 @@ fn start(cli: &Cli, screen: Screen) -> Result {
     tls::install_provider();
     match &cli.command {
         Command::Completions(args) => return meta::completions(args),
+        Command::Crds(_) => return meta::crds(cli.global.output),
         Command::Version(_) => return meta::version(cli.global.output),
         _ => {}
     }
-    let app = app::App::new(cli.global.home.clone(), cli.global.cloud)?;
+    let app =
+        app::App::new(cli.global.home.clone(), cli.global.cloud, cli.global.namespace.clone())?;
     let session = Session { app, screen, output: cli.global.output };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let ended = runtime.block_on(session.dispatch(&cli.command));
@@ -94,7 +102,7 @@ impl Session {
             Command::Open(args) => self.open(args).await,
             Command::Ca(command) => self.ca(command).await,
             // Answered before there is a session.
-            Command::Completions(_) | Command::Version(_) => Ok(Exit::Done),
+            Command::Completions(_) | Command::Crds(_) | Command::Version(_) => Ok(Exit::Done),
         }
     }
 
@@ -103,6 +111,7 @@ impl Session {
             manifests: args.manifests.clone(),
             prune: args.prune,
             listen: args.listen.clone(),
+            share: app::daemon::Share { namespaces: args.namespaces.clone(), shards: args.shards },
         };
         let stop = CancellationToken::new();
         stoppable(&stop, self.app.run(&daemon, stop.clone())).await

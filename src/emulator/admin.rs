@@ -11,6 +11,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 
+use super::access::Accesses;
 use super::directory::Directory;
 use super::entra::Entra;
 use super::faults::{Fault, Operation};
@@ -77,6 +78,7 @@ impl Admin {
         let admin = Arc::new(self);
         Router::new()
             .route("/status", get(status))
+            .route("/access", get(access))
             .route("/faults", post(inject).delete(clear))
             .route("/reset", post(reset))
             .layer(middleware::from_fn_with_state(Arc::clone(&admin), authorize))
@@ -104,6 +106,10 @@ async fn status(State(admin): State<Arc<Admin>>) -> Json<Status> {
     })
 }
 
+async fn access(State(admin): State<Arc<Admin>>) -> Json<Accesses> {
+    Json(admin.world.access.all())
+}
+
 async fn inject(State(admin): State<Arc<Admin>>, Json(injection): Json<Injection>) -> Response {
     let outcome = admin.world.with(|azure, now| match injection {
         Injection::Fault(fault) => {
@@ -129,6 +135,7 @@ async fn clear(State(admin): State<Arc<Admin>>) -> StatusCode {
 async fn reset(State(admin): State<Arc<Admin>>) -> Response {
     admin.directory.with(Directory::wipe);
     admin.entra.wipe();
+    admin.world.access.clear();
     let emptied = admin.world.reset().await.map_err(|error| error.to_string());
     match emptied.and(admin.storage.reset().await.map_err(|error| error.to_string())) {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),

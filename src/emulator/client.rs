@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::access::Accesses;
 use super::admin::{Injection, Status};
 use super::installation::Installation;
 use crate::files;
@@ -127,6 +128,12 @@ impl Client {
     /// How it is.
     pub async fn status(&self) -> Result<Status, Error> {
         let body = self.send(self.http.get(self.at("status"))).await?;
+        serde_json::from_str(&body).map_err(|e| Error::Refused(e.to_string()))
+    }
+
+    /// What each principal asked for since the start, and whether it might.
+    pub async fn accesses(&self) -> Result<Accesses, Error> {
+        let body = self.send(self.http.get(self.at("access"))).await?;
         serde_json::from_str(&body).map_err(|e| Error::Refused(e.to_string()))
     }
 

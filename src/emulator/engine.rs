@@ -57,7 +57,7 @@ pub trait Engine: Send + Sync {
 
 /// What local Azure offers inside each group, as the platform offers Entra and its metadata services.
 pub struct Inside {
-    /// Where it listens there; of the group's loopback.
+    /// Where it listens there: addresses of the group's loopback interface, link-local ones too.
     pub addresses: Vec<SocketAddr>,
     /// PEM: what containers trust, the system's roots among them.
     pub trusted: Vec<u8>,
@@ -67,6 +67,8 @@ pub struct Inside {
 
 /// A listener in the network namespace of a group.
 pub struct Door {
+    /// The group's key.
+    pub group: String,
     /// The listener.
     pub listener: TcpListener,
     /// Done when the group goes.

@@ -170,6 +170,19 @@ pub enum Effect {
     },
 }
 
+impl Fault {
+    /// Whether it is about this operation in this place: a container group, or a blob container.
+    fn meets(&self, operation: Operation, place: Option<&str>) -> bool {
+        let here = match self.operation {
+            Some(only) => only == operation,
+            None => self.effect.applies_to(operation),
+        };
+        let only = if operation.is_blob() { &self.container } else { &self.group };
+        let meant = |only: &str| place.is_some_and(|place| place.eq_ignore_ascii_case(only));
+        here && only.as_deref().is_none_or(meant)
+    }
+}
+
 impl Effect {
     /// What the effect applies to where the fault does not say.
     fn applies_to(&self, operation: Operation) -> bool {
@@ -254,6 +267,12 @@ impl Faults {
         self.take(operation, group, |effect| !effect.is_outward())
     }
 
+    /// The effects on an operation that are not used up by it: how long something takes.
+    pub fn standing(&self, operation: Operation, group: Option<&str>) -> Vec<Effect> {
+        let here = self.0.iter().filter(|fault| fault.meets(operation, group));
+        here.map(|fault| fault.effect.clone()).collect()
+    }
+
     fn take(
         &mut self,
         operation: Operation,
@@ -262,15 +281,7 @@ impl Faults {
     ) -> Vec<Effect> {
         let mut taken = Vec::new();
         for fault in &mut self.0 {
-            let here = match fault.operation {
-                Some(only) => only == operation,
-                None => fault.effect.applies_to(operation),
-            };
-            let only = if operation.is_blob() { &fault.container } else { &fault.group };
-            let meant = only
-                .as_deref()
-                .is_none_or(|only| place.is_some_and(|place| place.eq_ignore_ascii_case(only)));
-            if here && meant && wanted(&fault.effect) {
+            if fault.meets(operation, place) && wanted(&fault.effect) {
                 taken.push(fault.effect.clone());
                 if let Some(times) = &mut fault.times {
                     *times -= 1;

@@ -1,5 +1,6 @@
 //! Bringing a local Azure up on a directory, and down again.
 
+use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -23,6 +24,7 @@ use super::entra::{self, Entra, identity_routes};
 use super::graph::Graph;
 use super::installation::{Installation, Listeners};
 use super::kept::Kept;
+use super::metadata::{self, Metadata};
 use super::model::{Azure, Settings};
 use super::requests::Requests;
 use super::storage::{self, Storage};
@@ -135,12 +137,15 @@ pub async fn serve(config: Config, shutdown: impl Future<Output = ()>) -> Result
         storage: &storage,
     };
     let handle = Handle::new();
-    let entra_address = listeners.entra.local_addr()?;
+    let mut addresses = vec![metadata::ADDRESS];
+    for listener in [&listeners.arm, &listeners.entra, &listeners.graph, &listeners.exec] {
+        addresses.push(listener.local_addr()?);
+    }
     let (opened, doors) = mpsc::unbounded_channel();
     let mut servers = site.listen(listeners, doors, &authority, &handle)?;
     // Before the groups are taken up: their containers find local Azure from their first moment.
     let trusted = authority.bundle().into_bytes();
-    config.engine.offer(Inside { addresses: vec![entra_address], trusted, opened }).await?;
+    config.engine.offer(Inside { addresses, trusted, opened }).await?;
     world.resume().await;
     write_federated_token(dir, &entra)?;
     servers.spawn(refresh(dir.clone(), Arc::clone(&entra)));
@@ -245,20 +250,24 @@ impl Site<'_> {
         let tls = RustlsConfig::from_config(Arc::new(server));
         let requests = Arc::new(Requests::open(&self.config.dir.join("requests.jsonl"))?);
         let sessions = Arc::new(Sessions::default());
-        let sign_in = self.sign_in(&requests).routes();
-        let encrypted = [
+        // What groups reach too, at the same ports.
+        let public = [
             (listeners.arm, self.arm(&requests, &sessions).routes()),
-            (listeners.entra, sign_in.clone()),
+            (listeners.entra, self.sign_in(&requests).routes()),
             (listeners.graph, self.graph(&requests).routes()),
             (listeners.blob, storage::routes(Arc::clone(self.storage), &requests)),
             (listeners.exec, exec_routes(sessions, Arc::clone(&self.config.engine))),
-            (listeners.admin, self.admin(requests).routes()),
         ];
+        let mut inside = HashMap::new();
         let mut servers = JoinSet::new();
-        for (listener, routes) in encrypted {
+        for (listener, routes) in public {
+            inside.insert(listener.local_addr()?.port(), routes.clone());
             servers.spawn(serve_tls(listener, routes, tls.clone(), handle.clone()));
         }
-        servers.spawn(serve_doors(doors, sign_in, tls));
+        let metadata = self.metadata(&requests);
+        servers.spawn(serve_doors(doors, Rooms { inside, metadata, tls: tls.clone() }));
+        let admin = self.admin(requests).routes();
+        servers.spawn(serve_tls(listeners.admin, admin, tls, handle.clone()));
         let plain = axum_server::from_tcp(listeners.identity)?.handle(handle.clone());
         let routes = identity_routes(Arc::clone(self.entra));
         servers.spawn(plain.serve(routes.into_make_service()));
@@ -294,6 +303,14 @@ impl Site<'_> {
         }
     }
 
+    fn metadata(&self, requests: &Arc<Requests>) -> Metadata {
+        Metadata {
+            world: Arc::clone(self.world),
+            entra: Arc::clone(self.entra),
+            requests: Arc::clone(requests),
+        }
+    }
+
     fn admin(&self, requests: Arc<Requests>) -> Admin {
         Admin {
             world: Arc::clone(self.world),
@@ -317,19 +334,36 @@ async fn serve_tls(
     server.serve(routes.into_make_service()).await
 }
 
-/// Serves Entra ID inside the groups, at each door until its group goes.
-async fn serve_doors(
-    mut doors: UnboundedReceiver<Door>,
-    routes: Router,
+/// What is served inside the groups.
+struct Rooms {
+    /// By port, over TLS.
+    inside: HashMap<u16, Router>,
+    metadata: Metadata,
     tls: RustlsConfig,
-) -> io::Result<()> {
+}
+
+impl Rooms {
+    async fn serve(&self, group: String, listener: TcpListener) -> io::Result<()> {
+        let address = listener.local_addr()?;
+        if address == metadata::ADDRESS {
+            let routes = self.metadata.routes(group).into_make_service();
+            return axum_server::from_tcp(listener)?.serve(routes).await;
+        }
+        let routes = self.inside.get(&address.port()).cloned().unwrap_or_default();
+        serve_tls(listener, routes, self.tls.clone(), Handle::new()).await
+    }
+}
+
+/// Serves local Azure inside the groups, at each door until its group goes.
+async fn serve_doors(mut doors: UnboundedReceiver<Door>, rooms: Rooms) -> io::Result<()> {
+    let rooms = Arc::new(rooms);
     let mut servers = JoinSet::new();
     loop {
         tokio::select! {
-            Some(Door { listener, closed }) = doors.recv() => {
-                let (routes, tls) = (routes.clone(), tls.clone());
+            Some(Door { group, listener, closed }) = doors.recv() => {
+                let rooms = Arc::clone(&rooms);
                 servers.spawn(async move {
-                    let serving = serve_tls(listener, routes, tls, Handle::new());
+                    let serving = rooms.serve(group, listener);
                     // Dropped, it closes its socket; one that fails is no reason for the others to.
                     closed.run_until_cancelled(serving).await
                 });

@@ -4,7 +4,8 @@ mod applications;
 mod blob_home;
 mod exec;
 mod graph;
-mod local;
+pub(crate) mod local;
+mod rights;
 mod sign_in;
 mod storage;
 

@@ -4,6 +4,7 @@
 //! its own and resets it at the end, failed or not.
 
 mod azure;
+mod metadata;
 mod support;
 
 use std::collections::BTreeMap;

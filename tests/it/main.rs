@@ -19,6 +19,8 @@ mod home;
 #[cfg(test)]
 mod http;
 #[cfg(test)]
+mod kubernetes;
+#[cfg(test)]
 mod legacy_client;
 #[cfg(test)]
 mod log;

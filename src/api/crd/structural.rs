@@ -17,16 +17,29 @@ pub(super) fn spec(schema: &mut Value, source: &Value) {
         keyed(schema, keys, source);
     }
     let Some(map) = schema.as_object_mut() else { return };
-    for (name, property) in
-        map.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten()
-    {
+    for (name, property) in properties(map) {
         spec(property, &source["properties"][name]);
     }
     for name in ["items", "additionalProperties"] {
         if let Some(inner) = map.get_mut(name).filter(|inner| inner.is_object()) {
             spec(inner, &source[name]);
+            without_defaults(inner);
         }
     }
+}
+
+/// Clients that compare a manifest with the object that is stored take an element of a list as a
+/// whole: a default that the API server wrote into it would be a difference each time.
+fn without_defaults(schema: &mut Value) {
+    let Some(map) = schema.as_object_mut() else { return };
+    map.remove("default");
+    for (_, property) in properties(map) {
+        without_defaults(property);
+    }
+}
+
+fn properties(map: &mut Map<String, Value>) -> impl Iterator<Item = (&String, &mut Value)> {
+    map.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten()
 }
 
 /// A status. It is written by the operator alone, so that neither words nor needed fields are held
@@ -60,16 +73,20 @@ fn claim() -> Value {
                 "maxProperties": 16,
                 "additionalProperties": {"type": "string", "maxLength": 1024},
             },
+            "uid": {
+                "description": "The object's uid in the home that it was brought from; the mark in Azure names it.",
+                "type": "string",
+            },
         },
     })
 }
 
-/// What the last pass left for the next.
+/// What the last pass left for the next. A text, so that the API server keeps no track of who wrote which
+/// field of it.
 fn memory() -> Value {
     json!({
-        "description": "What the operator remembers between two passes: attempts, waits, drawn times. Losing it costs a wait.",
-        "type": "object",
-        "x-kubernetes-preserve-unknown-fields": true,
+        "description": "What the operator remembers between two passes, as JSON: attempts, waits, drawn times. Losing it costs a wait.",
+        "type": "string",
     })
 }
 
@@ -79,8 +96,8 @@ fn lenient(schema: &mut Value) {
     for name in ["enum", "required", "default"] {
         map.remove(name);
     }
-    for property in map.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten() {
-        lenient(property.1);
+    for (_, property) in properties(map) {
+        lenient(property);
     }
     for name in ["items", "additionalProperties"] {
         if let Some(inner) = map.get_mut(name).filter(|inner| inner.is_object()) {
@@ -137,17 +154,13 @@ fn tell_variants(schema: &mut Value, source: &Value) {
     }
 }
 
-/// A list whose elements have a key is merged by it, and no key may be there twice. A key that may be
-/// left out needs its default written.
+/// A list whose elements have a key is merged by it, and no key may be there twice: for an API server
+/// one that is always given.
 fn keyed(schema: &mut Value, keys: &[Value], source: &Value) {
-    schema["x-kubernetes-list-type"] = json!("map");
-    schema["x-kubernetes-list-map-keys"] = Value::from(keys);
     let needed = source["items"]["required"].as_array();
-    for key in keys.iter().filter_map(Value::as_str) {
-        if !needed.is_some_and(|names| names.iter().any(|name| name == key)) {
-            let default = &source["items"]["properties"][key]["x-aci-default"];
-            schema["items"]["properties"][key]["default"] = default.clone();
-        }
+    if keys.iter().all(|key| needed.is_some_and(|names| names.contains(key))) {
+        schema["x-kubernetes-list-type"] = json!("map");
+        schema["x-kubernetes-list-map-keys"] = Value::from(keys);
     }
 }
 

@@ -38,6 +38,7 @@ mod container;
 mod holder;
 mod image;
 mod inside;
+mod loopback;
 mod name;
 mod probe;
 mod supervisor;

@@ -189,12 +189,34 @@ impl Entra {
             return Err(refused::application(query.get("client_id").map_or("", String::as_str)));
         }
         let resource = query.get("resource").map(String::as_str).unwrap_or_default();
+        self.of_identity(app_id, resource)
+    }
+
+    /// A token of a managed identity, as the platform's services give it.
+    fn of_identity(&self, app_id: Uuid, resource: &str) -> Result<Value, Refused> {
         let mut granted =
             self.for_application(Client { app_id, proof: Proof::Assertion }, resource)?;
         let end = (self.clock)().timestamp() + TOKEN_SECONDS;
         granted["expires_on"] = json!(end.to_string());
         granted["resource"] = json!(resource);
         granted["client_id"] = json!(app_id);
+        Ok(granted)
+    }
+
+    /// The same as the instance metadata service words it: every value is a text.
+    pub(in crate::emulator) fn metadata_token(
+        &self,
+        app_id: Uuid,
+        resource: &str,
+    ) -> Result<Value, (StatusCode, Value)> {
+        let mut granted = self.of_identity(app_id, resource).map_err(|refused| {
+            let status = StatusCode::from_u16(refused.status).unwrap_or(StatusCode::BAD_REQUEST);
+            (status, refused.body((self.clock)(), Uuid::new_v4()))
+        })?;
+        for name in ["expires_in", "ext_expires_in"] {
+            granted[name] = json!(granted[name].to_string());
+        }
+        granted["not_before"] = json!((self.clock)().timestamp().to_string());
         Ok(granted)
     }
 }

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::identities::{IDENTITY_TYPE, IdentityIds};
 use super::{Azure, Error, GroupId, Now};
+use crate::emulator::faults::{Effect, Operation};
 
 /// What a group carries.
 #[derive(Clone, Default, Deserialize, PartialEq, Serialize)]
@@ -59,8 +60,7 @@ impl Azure {
     /// The ids of the identities that a PUT would have the group carry, as they are written; its caller
     /// needs the right to assign each of them.
     pub fn links(body: &Value) -> Vec<String> {
-        let assigned = body["identity"]["userAssignedIdentities"].as_object();
-        assigned.into_iter().flatten().map(|(id, _)| id.clone()).collect()
+        assigned(body).into_iter().filter(|id| place(id).is_some()).collect()
     }
 
     /// Reads `identity` of a PUT of the group `resource`; what is not given is gone.
@@ -77,7 +77,7 @@ impl Azure {
             let message = format!("The identity type '{}' is invalid.", given["type"]);
             return Err(Error::bad("InvalidIdentityType", message));
         }
-        let assigned = Self::links(body);
+        let assigned = assigned(body);
         if kinds.contains(&"userassigned") == assigned.is_empty() {
             let message = if assigned.is_empty() {
                 "The request format was unexpected, a UserAssigned identity type should contain: \
@@ -122,6 +122,12 @@ impl Azure {
         found.ok_or(NoIdentity::NotFound)
     }
 
+    /// The injected effects on an operation in the group with this engine key.
+    pub fn standing(&self, operation: Operation, group: &str) -> Vec<Effect> {
+        let found = self.groups.values().find(|stored| stored.key == group);
+        self.faults.standing(operation, found.map(|group| group.name.as_str()))
+    }
+
     /// When the containers of a group that runs were started last, by its engine key.
     pub fn started(&self, group: &str) -> Option<Now> {
         self.groups.values().find(|stored| stored.key == group)?.started
@@ -159,6 +165,11 @@ impl Azure {
         }
         Some(shown)
     }
+}
+
+fn assigned(body: &Value) -> Vec<String> {
+    let assigned = body["identity"]["userAssignedIdentities"].as_object();
+    assigned.into_iter().flatten().map(|(id, _)| id.clone()).collect()
 }
 
 /// The resource group and name in an identity's id.

@@ -15,23 +15,23 @@ use aci_operator::emulator::engine::none::Nothing;
 use aci_operator::emulator::{Config, Endpoints, Error, Injection, endpoints, environment, serve};
 use aci_operator::tls;
 
-pub(super) const VERSION: &str = "api-version=2023-05-01";
+pub(crate) const VERSION: &str = "api-version=2023-05-01";
 
 #[expect(clippy::disallowed_methods, reason = "the clock of these tests")]
-pub(super) fn clock() -> DateTime<Utc> {
+pub(crate) fn clock() -> DateTime<Utc> {
     Utc::now()
 }
 
 /// A local Azure that runs on a directory.
-pub(super) struct Local {
-    pub(super) dir: Arc<TempDir>,
-    pub(super) endpoints: Endpoints,
-    pub(super) http: reqwest::Client,
+pub(crate) struct Local {
+    pub(crate) dir: Arc<TempDir>,
+    pub(crate) endpoints: Endpoints,
+    pub(crate) http: reqwest::Client,
     stop: oneshot::Sender<()>,
     server: JoinSet<Result<(), Error>>,
 }
 
-pub(super) fn config(dir: &Path, clock: fn() -> DateTime<Utc>) -> Config {
+pub(crate) fn config(dir: &Path, clock: fn() -> DateTime<Utc>) -> Config {
     let engine = Arc::new(Nothing::new(clock));
     let mut config = Config::new(dir.to_owned(), engine, "none", clock);
     config.provisioning = Duration::from_millis(30);
@@ -40,16 +40,16 @@ pub(super) fn config(dir: &Path, clock: fn() -> DateTime<Utc>) -> Config {
 }
 
 impl Local {
-    pub(super) async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::start_on(Arc::new(tempfile::tempdir().unwrap()), clock).await
     }
 
-    pub(super) async fn start_on(dir: Arc<TempDir>, clock: fn() -> DateTime<Utc>) -> Self {
+    pub(crate) async fn start_on(dir: Arc<TempDir>, clock: fn() -> DateTime<Utc>) -> Self {
         let config = config(dir.path(), clock);
         Self::start_with(dir, config).await
     }
 
-    pub(super) async fn start_with(dir: Arc<TempDir>, config: Config) -> Self {
+    pub(crate) async fn start_with(dir: Arc<TempDir>, config: Config) -> Self {
         tls::install_provider();
         let (stop, stopped) = oneshot::channel();
         let mut server = JoinSet::new();
@@ -72,19 +72,19 @@ impl Local {
         Self { dir, endpoints, http, stop, server }
     }
 
-    pub(super) async fn stop(mut self) -> Arc<TempDir> {
+    pub(crate) async fn stop(mut self) -> Arc<TempDir> {
         self.stop.send(()).unwrap();
         self.server.join_next().await.unwrap().unwrap().unwrap();
         assert_eq!(endpoints(self.dir.path()).unwrap(), None);
         self.dir
     }
 
-    pub(super) fn variable(&self, name: &str) -> String {
+    pub(crate) fn variable(&self, name: &str) -> String {
         let variables = environment(self.dir.path()).unwrap();
         variables.into_iter().find(|(known, _)| known == name).unwrap().1
     }
 
-    pub(super) async fn token_answer(&self, fields: &[(&str, &str)]) -> (StatusCode, Value) {
+    pub(crate) async fn token_answer(&self, fields: &[(&str, &str)]) -> (StatusCode, Value) {
         let url = format!(
             "{}/{}/oauth2/v2.0/token",
             self.endpoints.entra,
@@ -101,7 +101,7 @@ impl Local {
         answer(request.body(form)).await
     }
 
-    pub(super) async fn token_for(&self, scope: &str) -> String {
+    pub(crate) async fn token_for(&self, scope: &str) -> String {
         let secret = self.variable("AZURE_CLIENT_SECRET");
         let (status, body) =
             self.token_answer(&[("client_secret", &secret), ("scope", scope)]).await;
@@ -109,20 +109,20 @@ impl Local {
         body["access_token"].as_str().unwrap().to_owned()
     }
 
-    pub(super) async fn signed_in(&self) -> Arm<'_> {
+    pub(crate) async fn signed_in(&self) -> Arm<'_> {
         let token = self.token_for("https://management.core.windows.net//.default").await;
         Arm { local: self, token }
     }
 }
 
 /// ARM, as one principal.
-pub(super) struct Arm<'a> {
-    pub(super) local: &'a Local,
-    pub(super) token: String,
+pub(crate) struct Arm<'a> {
+    pub(crate) local: &'a Local,
+    pub(crate) token: String,
 }
 
 impl Arm<'_> {
-    pub(super) fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+    pub(crate) fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         let subscription = self.local.variable("AZURE_SUBSCRIPTION_ID");
         let arm = &self.local.endpoints.arm;
         let mark = if path.contains('?') { '&' } else { '?' };
@@ -130,7 +130,7 @@ impl Arm<'_> {
         self.local.http.request(method, url).bearer_auth(&self.token)
     }
 
-    pub(super) async fn send(
+    pub(crate) async fn send(
         &self,
         method: Method,
         path: &str,
@@ -139,28 +139,28 @@ impl Arm<'_> {
         answer(self.request(method, path).body(body.to_string())).await
     }
 
-    pub(super) async fn get(&self, path: &str) -> (StatusCode, Value) {
+    pub(crate) async fn get(&self, path: &str) -> (StatusCode, Value) {
         answer(self.request(Method::GET, path)).await
     }
 
-    pub(super) async fn make_resource_group(&self) {
+    pub(crate) async fn make_resource_group(&self) {
         let body = json!({"location": "westeurope"});
         let (status, _) = self.send(Method::PUT, "/resourcegroups/rg", body).await;
         assert!(status.is_success());
     }
 
-    pub(super) async fn put(&self, name: &str) -> reqwest::Response {
+    pub(crate) async fn put(&self, name: &str) -> reqwest::Response {
         let request = self.request(Method::PUT, &group(name)).body(body(name).to_string());
         request.send().await.unwrap()
     }
 
     /// PUTs and waits until it has gone well.
-    pub(super) async fn make(&self, name: &str) {
+    pub(crate) async fn make(&self, name: &str) {
         assert!(self.put(name).await.status().is_success());
         self.settled(name).await;
     }
 
-    pub(super) async fn settled(&self, name: &str) -> Value {
+    pub(crate) async fn settled(&self, name: &str) -> Value {
         loop {
             let (status, shown) = self.get(&group(name)).await;
             assert_eq!(status, 200);
@@ -175,7 +175,7 @@ impl Arm<'_> {
     }
 
     /// Follows a polling URL to its end: the last answer.
-    pub(super) async fn follow(
+    pub(crate) async fn follow(
         &self,
         response: &reqwest::Response,
         header: &str,
@@ -197,22 +197,22 @@ impl Arm<'_> {
     }
 }
 
-pub(super) async fn answer(request: reqwest::RequestBuilder) -> (StatusCode, Value) {
+pub(crate) async fn answer(request: reqwest::RequestBuilder) -> (StatusCode, Value) {
     split(request.send().await.unwrap()).await
 }
 
-pub(super) async fn split(response: reqwest::Response) -> (StatusCode, Value) {
+pub(crate) async fn split(response: reqwest::Response) -> (StatusCode, Value) {
     let status = response.status();
     let text = response.text().await.unwrap();
     (status, serde_json::from_str(&text).unwrap_or_default())
 }
 
-pub(super) fn group(name: &str) -> String {
+pub(crate) fn group(name: &str) -> String {
     // The spelling of `az container create --file`.
     format!("/resourcegroups/RG/providers/Microsoft.ContainerInstance//containerGroups/{name}")
 }
 
-pub(super) fn body(name: &str) -> Value {
+pub(crate) fn body(name: &str) -> Value {
     json!({
         "location": "West Europe",
         "properties": {
@@ -225,6 +225,6 @@ pub(super) fn body(name: &str) -> Value {
     })
 }
 
-pub(super) fn injection(value: Value) -> Injection {
+pub(crate) fn injection(value: Value) -> Injection {
     serde_json::from_value(value).unwrap()
 }

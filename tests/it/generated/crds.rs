@@ -1,7 +1,6 @@
 //! The kinds as `CustomResourceDefinition`s: `manifests/crds/` as they are, `charts/aci-operator/templates/crds/` inside what
 //! makes them part of a release.
 
-use aci_operator::api::crd;
 use serde_json::Value;
 
 /// Name of the file, in the habit of controller-gen.
@@ -35,5 +34,5 @@ pub(super) fn template(definition: &Value) -> String {
 }
 
 fn yaml(definition: &Value) -> String {
-    crd::yaml(definition).expect("a definition is YAML")
+    serde_saphyr::to_string(definition).expect("a definition is YAML")
 }

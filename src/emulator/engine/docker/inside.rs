@@ -16,6 +16,7 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::image::Image;
+use super::loopback;
 use super::{ContainerRun, Door, GroupRun, Inside, MountRun, VolumeRun};
 
 /// The volume with the certificates that containers should trust: no name that ACI allows.
@@ -45,17 +46,25 @@ impl Premises {
         let Some(inside) = self.inside.get() else { return };
         let addresses = inside.addresses.clone();
         let bound = tokio::task::spawn_blocking(move || listen(pid, &addresses)).await;
-        let listeners = match bound.map_err(io::Error::other).flatten() {
-            Ok(listeners) => listeners,
+        let bound = match bound.map_err(io::Error::other).flatten() {
+            Ok(bound) => bound,
             Err(error) => {
                 tracing::warn!(group, %error, "its containers cannot reach local Azure");
                 return;
             }
         };
         let closed = CancellationToken::new();
-        for listener in listeners {
-            // Nobody receives any more where local Azure is going down.
-            let _ = inside.opened.send(Door { listener, closed: closed.clone() });
+        for (address, bound) in inside.addresses.iter().zip(bound) {
+            match bound {
+                Ok(listener) => {
+                    let (group, closed) = (group.to_owned(), closed.clone());
+                    // Nobody receives any more where local Azure is going down.
+                    let _ = inside.opened.send(Door { group, listener, closed });
+                }
+                Err(error) => {
+                    tracing::warn!(group, %address, %error, "its containers find nobody there");
+                }
+            }
         }
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.insert(group.to_owned(), closed.drop_guard());
@@ -93,15 +102,25 @@ impl Premises {
     }
 }
 
-/// Binds `addresses` in the network namespace of the process `pid`.
-fn listen(pid: i64, addresses: &[SocketAddr]) -> io::Result<Vec<TcpListener>> {
+/// Binds each of `addresses` in the network namespace of the process `pid`.
+fn listen(pid: i64, addresses: &[SocketAddr]) -> io::Result<Vec<io::Result<TcpListener>>> {
     let namespace = File::open(format!("/proc/{pid}/ns/net"))?;
     // A thread of its own, which ends there: none of the others may ever be in a group's namespace.
     std::thread::scope(|scope| {
         let entered = scope.spawn(|| {
             move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))?;
-            addresses.iter().map(TcpListener::bind).collect()
+            Ok(addresses.iter().map(bind).collect())
         });
         entered.join().unwrap_or_else(|_| Err(io::Error::other("the thread has failed")))
     })
+}
+
+/// Binds an address, which the loopback interface is given first unless it has it from the start.
+fn bind(address: &SocketAddr) -> io::Result<TcpListener> {
+    if let SocketAddr::V4(address) = address
+        && !address.ip().is_loopback()
+    {
+        loopback::add(*address.ip())?;
+    }
+    TcpListener::bind(address)
 }
