@@ -107,7 +107,7 @@ impl Cached {
     async fn list_room(&self, room: &str) -> Result<bool, Fault> {
         let (began, asked) = (self.known().serial(), Instant::now());
         let versions = self.remote.list(&format!("{room}/")).await?;
-        Ok(self.known().listed(room, versions, began, asked))
+        Ok(self.known().listed(room, &versions, began, asked))
     }
 
     /// Reads what is known to be there and not what it is.
