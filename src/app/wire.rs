@@ -42,7 +42,7 @@ use crate::source::{Directory, Keep, Options, merge, scan};
 mod homes;
 
 pub use homes::Pushed;
-pub(super) use homes::{Changes, ManifestSource, Taken, give, open_home, watch};
+pub(super) use homes::{Changes, ManifestSource, Taken, give, open_home, plant, watch};
 
 /// Names ARM's tokens, in local Azure too.
 const AUDIENCE: &str = "https://management.azure.com";

@@ -102,6 +102,7 @@ impl Session {
             Command::Token(args) => self.token(args).await,
             Command::Open(args) => self.open(args).await,
             Command::Ca(command) => self.ca(command).await,
+            Command::Home(command) => self.home(command).await,
             // Answered before there is a session.
             Command::Completions(_) | Command::Crds(_) | Command::Version(_) => Ok(Exit::Done),
         }

@@ -19,7 +19,7 @@ pub(super) const CONTRIBUTOR: &str = "ba92f5b4-2d11-453d-a403-e96b0029c9fe";
 pub(super) const READER: &str = "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1";
 
 /// Where `scripts/test` installs Azurite.
-fn azurite() -> PathBuf {
+pub(crate) fn azurite() -> PathBuf {
     let installed =
         concat!(env!("CARGO_MANIFEST_DIR"), "/target/azurite/node_modules/.bin/azurite-blob");
     std::env::var_os("ACI_OPERATOR_AZURITE").map_or_else(|| installed.into(), PathBuf::from)
