@@ -21,6 +21,7 @@ mod home;
 pub mod live;
 pub mod local;
 pub mod manifests;
+pub mod push;
 pub mod secrets;
 mod tenure;
 pub mod token;

@@ -11,7 +11,7 @@ use aci_operator::core::{Fault, Reason, Secret};
 use aci_operator::emulator::Client;
 use aci_operator::emulator::faults::Operation;
 use aci_operator::ports::{
-    Change, Entry, Ledger as _, ObjectKey, OsRandom, Phase, RequestBox as _, Requests, Seat,
+    Change, Entry, Fence, Ledger as _, ObjectKey, OsRandom, Phase, RequestBox as _, Requests, Seat,
     Secrets as _, SystemClock,
 };
 use aci_operator::source::{Bucket, Keep, Options};
@@ -67,7 +67,7 @@ fn access(local: &Local, token: &str) -> Access {
 
 async fn open(local: &Local, token: &str) -> Result<Store, Fault> {
     let url = format!("{}/keep1/home", local.endpoints.blob).parse().unwrap();
-    Store::open_container(&url, &access(local, token), Arc::new(OsRandom)).await
+    Store::open_container(&url, &access(local, token), Fence::open(), Arc::new(OsRandom)).await
 }
 
 fn at(minute: i64) -> DateTime<Utc> {
