@@ -65,7 +65,7 @@ Environment:
 #[derive(Debug, Parser)]
 #[command(
     name = "aci-operator",
-    version,
+    version = meta::VERSION,
     after_help = "Start here: scripts/quickstart, or aci-operator local up && aci-operator validate -f DIR",
     after_long_help = EXIT_CODES,
     disable_help_subcommand = true,
