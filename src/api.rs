@@ -16,6 +16,7 @@ mod container;
 pub mod container_group;
 pub mod crd;
 mod hints;
+mod identity;
 pub mod issuer;
 pub mod parse;
 mod shape;
@@ -56,7 +57,8 @@ pub struct SecretKeyReference {
 #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SecretSource {
-    /// A value that was stored with `aci-operator secret set NAME KEY`.
+    /// A value that was stored with `aci-operator secret set NAME KEY`; in a cluster, a value of a
+    /// Secret of the same namespace.
     pub secret: SecretKeyReference,
 }
 

@@ -68,6 +68,8 @@ pub struct App {
     /// A directory of this machine: the home, where it is one; local Azure lives in it.
     dir: PathBuf,
     cloud: Option<CloudName>,
+    /// Of a cluster, where objects are that are named without one; of lists, all that is wanted.
+    namespace: Option<String>,
     clock: Arc<dyn Clock>,
 }
 
@@ -77,7 +79,11 @@ impl App {
     ///
     /// # Errors
     /// Neither a home is given nor `XDG_STATE_HOME` or `HOME` set.
-    pub fn new(location: Option<Location>, cloud: Option<CloudName>) -> Result<Self> {
+    pub fn new(
+        location: Option<Location>,
+        cloud: Option<CloudName>,
+        namespace: Option<String>,
+    ) -> Result<Self> {
         // Variables that `local env` prints and files that the daemon is given hold whole paths.
         let whole = |dir: PathBuf| std::path::absolute(&dir).map_err(|e| Error::file(&dir, &e));
         let usual = || home::default_dir().ok_or(Error::NoHome);
@@ -92,7 +98,7 @@ impl App {
                 (Location::Directory(dir.clone()), dir)
             }
         };
-        Ok(Self { location, dir, cloud, clock: Arc::new(SystemClock) })
+        Ok(Self { location, dir, cloud, namespace, clock: Arc::new(SystemClock) })
     }
 
     /// Directory of local Azure.
@@ -107,7 +113,7 @@ impl App {
 
     /// Opens the home.
     pub async fn home(&self) -> Result<Home> {
-        wire::open_home(&self.location, &daemon::Share::default()).await
+        wire::open_home(self, &daemon::Share::default()).await
     }
 
     /// The Azure to use: the one that was asked for, else the home's, else the public one. A home

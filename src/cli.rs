@@ -92,6 +92,9 @@ struct Global {
         hide_env_values = true
     )]
     home: Option<app::Location>,
+    /// In a cluster, the namespace of the objects [default: kubectl's; of lists, all]
+    #[arg(short, long, global = true, value_name = "NAMESPACE")]
+    namespace: Option<String>,
     /// Which Azure; a home is pinned to the first one used [default: the home's, else public]
     #[arg(long, global = true, value_enum, env = "ACI_OPERATOR_CLOUD", hide_env_values = true)]
     cloud: Option<app::CloudName>,

@@ -49,8 +49,10 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 /// Which cluster, and which part of it.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Place {
-    /// The operator's own namespace: home, lease, and where objects are that are named without one.
+    /// The operator's own namespace, with home and lease.
     pub namespace: String,
+    /// Where objects are that are named without a namespace; kubectl's choice where there is none.
+    pub objects: Option<String>,
     /// The namespaces that are looked after; all where there is none.
     pub watched: Vec<String>,
     /// So many daemons share them, each with a lease of its own; 0 and 1 are one.
@@ -95,7 +97,7 @@ impl Cluster {
     /// No configuration can be read, the cluster does not answer, or the Secret `aci-operator-home`
     /// can be neither read nor made.
     pub async fn open(
-        place: Place,
+        mut place: Place,
         identity: String,
         fence: Fence,
         clock: Arc<dyn Clock>,
@@ -106,6 +108,7 @@ impl Cluster {
             problem: format!("no configuration: {e}"),
         })?;
         config.connect_timeout = Some(TIMEOUT);
+        place.objects.get_or_insert_with(|| config.default_namespace.clone());
         let client = Client::try_from(config).map_err(|e| fault(&e))?;
         let reporter = Reporter { controller: NAME.to_owned(), instance: Some(identity.clone()) };
         let cluster = Self {
@@ -136,9 +139,13 @@ impl Cluster {
         self.api(&key.kind, Some(self.namespace_of(key)))
     }
 
-    /// Objects that are named without a namespace are beside the operator.
     fn namespace_of<'a>(&'a self, key: &'a ObjectKey) -> &'a str {
-        key.namespace.as_deref().unwrap_or(&self.place.namespace)
+        key.namespace.as_deref().unwrap_or_else(|| self.objects_namespace())
+    }
+
+    /// Where objects are that are named without a namespace.
+    fn objects_namespace(&self) -> &str {
+        self.place.objects.as_deref().unwrap_or(&self.place.namespace)
     }
 
     /// Leave to write, for who keeps the home true.

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::container_group::{
-    Container, ContainerGroup, IpAddress, IpAddressType, OsType, Port, Protocol, Tls,
+    Container, ContainerGroup, Identity, IpAddress, IpAddressType, OsType, Port, Protocol, Tls,
 };
-use super::{Issuer, Object};
+use super::{AppRegistration, Issuer, Object};
 use crate::core::{Invalid, names, sidecar};
 
 mod app_registration;
@@ -23,13 +23,41 @@ const LONGEST: Duration = Duration::from_hours(24 * 3653);
 
 /// All mistakes of an object that has the right shape.
 pub fn check(object: &Object) -> Vec<Invalid> {
-    let mut found = Found::default();
     match object {
-        Object::ContainerGroup(group) => container_group(group, &mut found),
-        Object::Issuer(issuer) => self::issuer(issuer, &mut found),
-        Object::AppRegistration(it) => app_registration::check(it, &mut found),
+        Object::ContainerGroup(group) => group.mistakes(),
+        Object::Issuer(issuer) => issuer.mistakes(),
+        Object::AppRegistration(registration) => registration.mistakes(),
     }
-    found.0
+}
+
+/// An object that has the right shape, and may be wrong all the same.
+pub trait Checked {
+    /// All its mistakes.
+    fn mistakes(&self) -> Vec<Invalid>;
+}
+
+impl Checked for ContainerGroup {
+    fn mistakes(&self) -> Vec<Invalid> {
+        let mut found = Found::default();
+        container_group(self, &mut found);
+        found.0
+    }
+}
+
+impl Checked for Issuer {
+    fn mistakes(&self) -> Vec<Invalid> {
+        let mut found = Found::default();
+        issuer(self, &mut found);
+        found.0
+    }
+}
+
+impl Checked for AppRegistration {
+    fn mistakes(&self) -> Vec<Invalid> {
+        let mut found = Found::default();
+        app_registration::check(self, &mut found);
+        found.0
+    }
 }
 
 /// What is no mistake, but will hurt.
@@ -126,6 +154,9 @@ fn container_group(group: &ContainerGroup, found: &mut Found) {
         spec.image_registry_credentials.iter().map(|c| c.server.to_lowercase()),
     );
     volumes(group, found);
+    if let Some(it) = &spec.identity {
+        identity(it, found);
+    }
     let mut volumes: BTreeSet<&str> = spec.volumes.iter().map(|v| v.name.as_str()).collect();
     if spec.tls.is_some() {
         volumes.insert(sidecar::ORIGINS_VOLUME);
@@ -167,6 +198,23 @@ fn tags(group: &ContainerGroup, found: &mut Found) {
     }
     // Azure compares names without case.
     found.unique("spec.tags", "tag", tags.keys().map(|name| name.to_lowercase()));
+}
+
+fn identity(identity: &Identity, found: &mut Found) {
+    let assigned = &identity.user_assigned_identities;
+    let path = "spec.identity.userAssignedIdentities";
+    if identity.kind.names_some() == assigned.is_empty() {
+        let text = "`UserAssigned` names identities here, `SystemAssigned` alone names none";
+        found.add(path, text);
+    }
+    for id in assigned.keys().filter(|id| !names::is_identity_id(id)) {
+        found.add(
+            format!("{path}.{id}"),
+            "is no resource id of an identity: `az identity show --query id` prints it",
+        );
+    }
+    // Azure compares ids without case.
+    found.unique(path, "identity", assigned.keys().map(|id| id.to_lowercase()));
 }
 
 fn volumes(group: &ContainerGroup, found: &mut Found) {

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::SecretSource;
 pub use super::container::*;
+pub use super::identity::*;
 use super::status::ContainerGroupStatus;
 pub use super::tls::*;
 use crate::core::Cost;
@@ -87,6 +88,11 @@ pub struct ContainerGroupSpec {
     #[serde(default)]
     #[schemars(extend("x-aci-cost" = "Replace", "x-aci-default" = "Always"))]
     pub restart_policy: RestartPolicy,
+    /// Managed identities that the containers may be. Whoever may exec into one of them, and all code in
+    /// them, may do what these may.
+    /// <https://learn.microsoft.com/azure/container-instances/container-instances-managed-identity>
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Identity>,
     /// Operating system of the containers.
     #[serde(default)]
     #[schemars(extend("x-aci-cost" = "Replace"))]

@@ -51,7 +51,8 @@ pub struct Ended {
 }
 
 impl App {
-    /// Merges manifests into the ledger and reconciles them until each is Ready or Stalled.
+    /// Reconciles manifests until each is Ready or Stalled: here, or by the daemon of a home that has a
+    /// place for them.
     pub async fn apply(
         &self,
         paths: &[PathBuf],
@@ -63,16 +64,20 @@ impl App {
             return Ok(Err(manifests));
         }
         let home = self.home().await?;
-        if home.is_held().await? {
-            return Err(Error::held(&home));
-        }
         let keys: Vec<_> = manifests.objects.iter().map(super::manifests::Manifest::key).collect();
-        let changes = wire::merge_manifests(&home, paths).await?;
         let settled = |item: Option<&Item>, passed: bool| match item.map(Item::settled) {
             Some(Settled::Ready) if passed => Some(true),
             Some(Settled::Stalled) if passed => Some(false),
             _ => None,
         };
+        if wire::push(&home, &manifests).await? {
+            let unseen = Passes::Unseen;
+            return self.wait(&home, &keys, timeout, unseen, &settled, watcher).await.map(Ok);
+        }
+        if home.is_held().await? {
+            return Err(Error::held(&home));
+        }
+        let changes = wire::merge_manifests(&home, paths).await?;
         self.foreground(&home, changes, &keys, timeout, &settled, watcher).await.map(Ok)
     }
 

@@ -39,7 +39,7 @@ impl App {
     /// # Errors
     /// The home cannot be used, or was lost to another daemon.
     pub async fn run(&self, daemon: &Daemon, stop: CancellationToken) -> Result<()> {
-        let home = wire::open_home(&self.location, &daemon.share).await?;
+        let home = wire::open_home(self, &daemon.share).await?;
         let operator = wire::Operator::new(self, &home).await?;
         // Whichever ends first, or fails, ends the others: none is let go half done.
         let _stopper = stop.clone().drop_guard();

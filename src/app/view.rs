@@ -277,7 +277,11 @@ impl App {
     pub async fn snapshot(&self, home: &Home, kind: Kind, name: Option<&str>) -> Result<Snapshot> {
         let mut items = Vec::new();
         for entry in home.ledger.entries().await? {
-            if entry.key.kind == kind.as_str() && name.is_none_or(|name| name == entry.key.name) {
+            let namespace = entry.key.namespace.as_ref();
+            if entry.key.kind == kind.as_str()
+                && name.is_none_or(|name| name == entry.key.name)
+                && self.namespace.as_ref().is_none_or(|wanted| namespace == Some(wanted))
+            {
                 let status = home.ledger.status(&entry.key).await?;
                 items.push(Item::new(entry, status));
             }

@@ -63,7 +63,8 @@ pub(super) enum ManifestSource {
 }
 
 /// Opens the home at `location`; `share` says which part of a cluster is meant.
-pub(super) async fn open_home(location: &Location, share: &Share) -> Result<Home> {
+pub(super) async fn open_home(app: &App, share: &Share) -> Result<Home> {
+    let location = &app.location;
     match location {
         Location::Directory(dir) => {
             let store = Arc::new(Store::open(dir, Arc::new(OsRandom)).await?);
@@ -81,6 +82,7 @@ pub(super) async fn open_home(location: &Location, share: &Share) -> Result<Home
             let fence = Fence::default();
             let place = cluster::Place {
                 namespace: namespace.clone(),
+                objects: app.namespace.clone(),
                 watched: share.namespaces.clone(),
                 shards: share.shards,
             };
@@ -156,6 +158,16 @@ pub(super) async fn recall(home: &Home, entries: Vec<Entry>) -> Result<Vec<Chang
 
 fn unreadable(entry: &Entry, problem: &serde_json::Error) -> Fault {
     Fault::Store { what: format!("ledger entry of {}", entry.key), problem: problem.to_string() }
+}
+
+/// Puts manifests where the home's daemon reads them; `false` where it has no place of its own for
+/// them.
+pub(super) async fn push(home: &Home, manifests: &Manifests) -> Result<bool> {
+    let ManifestSource::Cluster(cluster) = &home.manifests else { return Ok(false) };
+    for manifest in &manifests.objects {
+        cluster.push(&manifest.object).await?;
+    }
+    Ok(true)
 }
 
 /// Follows the home's manifests.

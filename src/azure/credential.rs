@@ -20,6 +20,7 @@ use azure_identity::{
 use serde::Deserialize;
 use url::Url;
 
+use self::metadata::Patient;
 use super::fault::describe;
 use super::{Cloud, Error, arm};
 use crate::core::Secret as Elided;
@@ -105,6 +106,11 @@ struct Subscription {
 
 /// The chain: environment, workload identity, managed identity, `az login`.
 ///
+/// Where `IDENTITY_ENDPOINT`, `AZURE_CLIENT_ID` without a secret or token file, or
+/// `AZURE_TOKEN_CREDENTIALS=prod` say that there is a managed identity, it is waited for, however late it
+/// comes after the start of a container, and `az login` is never tried. Where nothing says so, the
+/// metadata service is looked for.
+///
 /// # Errors
 /// What is configured cannot be used.
 pub fn chain(cloud: &Cloud, environment: &Environment) -> Result<Arc<dyn TokenCredential>, Error> {
@@ -189,11 +195,13 @@ fn managed_identity(environment: &Environment, alone: bool) -> Result<Source, Er
         client_options: arm::options(Arc::new(client.clone())),
     };
     let recipe = move || {
-        let credential: Arc<dyn TokenCredential> =
-            ManagedIdentityCredential::new(Some(options.clone()))?;
-        Ok(credential)
+        let credential = ManagedIdentityCredential::new(Some(options.clone()))?;
+        Ok(Arc::new(Patient(credential)) as Arc<dyn TokenCredential>)
     };
-    if alone || environment.identity_endpoint.is_some() {
+    // A client id alone names a user-assigned identity.
+    let Environment { client_id, client_secret, federated_token_file, .. } = environment;
+    let named = client_id.is_some() && client_secret.is_none() && federated_token_file.is_none();
+    if alone || named || environment.identity_endpoint.is_some() {
         return Source::configured(recipe);
     }
     let service = metadata::Service::new(client, metadata::TOKEN_URL);
@@ -344,6 +352,8 @@ mod tests {
     fn in_azure_nothing_falls_through_to_az() {
         let endpoint = order(&[("IDENTITY_ENDPOINT", "http://127.0.0.1/msi")]);
         assert_eq!(endpoint.last().unwrap(), "managed identity");
+        let named = order(&[("AZURE_CLIENT_ID", "user-assigned")]);
+        assert_eq!(named.last().unwrap(), "managed identity");
         let told = order(&[("AZURE_TOKEN_CREDENTIALS", "prod")]);
         assert_eq!(told.last().unwrap(), "managed identity");
         assert_eq!(order(&[("AZURE_TOKEN_CREDENTIALS", "dev")]), ["az login"]);

@@ -147,14 +147,17 @@ pub(super) fn lost(service: &'static str, error: &azure_core::Error) -> Fault {
     Fault::Unreachable { service, problem: describe(error) }
 }
 
-/// Whether an error, or one below it, is of the network or of a server that is broken for now.
-fn is_passing(error: &azure_core::Error) -> bool {
+/// Whether an error of a credential, or one below it, is of the network or of a server that is broken for
+/// now. 404 and 410 are what the metadata service says while it is not ready
+/// (<https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token>).
+pub(super) fn is_passing(error: &azure_core::Error) -> bool {
     let mut at: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(error) = at {
         match error.downcast_ref().map(azure_core::Error::kind) {
             Some(ErrorKind::Connection | ErrorKind::Io) => return true,
             Some(ErrorKind::HttpResponse { status, .. }) => {
-                return status.is_server_error() || u16::from(*status) == 429;
+                let status = u16::from(*status);
+                return status >= 500 || matches!(status, 404 | 410 | 429);
             }
             _ => at = error.source(),
         }

@@ -229,10 +229,16 @@ mod tests {
     #[test]
     fn identity_and_zones_stand_beside_the_properties() {
         let mut group = sample();
-        group.properties["identity"] = json!({"type": "SystemAssigned"});
+        let identity = json!({"type": "UserAssigned", "userAssignedIdentities": {"/an/id": {}}});
+        group.properties["identity"] = identity.clone();
         group.properties["zones"] = json!(["1"]);
-        let put = body(&group);
-        assert_eq!(put["zones"], json!(["1"]));
-        assert_eq!(put["properties"].get("identity"), None);
+        for put in [body(&group), render(&group, "g", SecretValues::Elided)] {
+            assert_eq!((&put["zones"], &put["identity"]), (&json!(["1"]), &identity));
+            assert_eq!(put["properties"].get("identity"), None);
+            let mut answer = put;
+            answer["id"] = json!("/a/group");
+            answer["name"] = json!("g");
+            assert_eq!(self::group(&answer).unwrap().properties["identity"], identity);
+        }
     }
 }

@@ -91,8 +91,10 @@ impl Session {
         match self.output {
             Output::Table | Output::Wide => {
                 let wide = self.output == Output::Wide;
-                let rows: Vec<_> = items.iter().map(|item| row(item, now, wide)).collect();
-                let table = table::render(self.screen, header(selection.kind, wide), &rows);
+                let spread = items.iter().any(|item| item.entry.key.namespace.is_some());
+                let rows: Vec<_> = items.iter().map(|item| row(item, now, wide, spread)).collect();
+                let header = header(selection.kind, wide, spread);
+                let table = table::render(self.screen, &header, &rows);
                 print::raw(table.as_bytes())?;
             }
             Output::Name => {
@@ -147,8 +149,10 @@ impl Session {
             return self.print_items(&one, std::slice::from_ref(item));
         }
         let wide = self.output == Output::Wide;
-        let header = header(selection.kind, wide);
-        let table = table::render(self.screen, header, &[row(item, self.app.now(), wide)]);
+        let spread = item.entry.key.namespace.is_some();
+        let header = header(selection.kind, wide, spread);
+        let row = row(item, self.app.now(), wide, spread);
+        let table = table::render(self.screen, &header, &[row]);
         let row = table.lines().nth(1).unwrap_or_default();
         print::line(row)?;
         Ok(())
@@ -198,19 +202,28 @@ const WIDE_REGISTRATION: [&str; 9] =
     ["NAME", "READY", "APP-ID", "SWAGGER-APP-ID", "ORIGINS", "REASON", "AGE", "SCOPE", "MESSAGE"];
 const LIVE: &[&str] = &["NAME", "RESOURCE-GROUP", "LOCATION", "STATE", "IP", "FQDN", "OURS"];
 
-fn header(kind: view::Kind, wide: bool) -> &'static [&'static str] {
-    match (kind, wide) {
+/// The columns; `spread` is over namespaces.
+fn header(kind: view::Kind, wide: bool, spread: bool) -> Vec<&'static str> {
+    let columns: &[_] = match (kind, wide) {
         (view::Kind::AppRegistration, true) => &WIDE_REGISTRATION,
         (view::Kind::AppRegistration, false) => &REGISTRATION,
         (_, true) => &WIDE,
         (_, false) => &NARROW,
-    }
+    };
+    spread.then_some("NAMESPACE").into_iter().chain(columns.iter().copied()).collect()
 }
 
-fn row(item: &Item, now: DateTime<Utc>, wide: bool) -> Vec<Cell> {
-    if item.entry.key.kind == view::Kind::AppRegistration.as_str() {
-        return registration_row(item, now, wide);
-    }
+fn row(item: &Item, now: DateTime<Utc>, wide: bool, spread: bool) -> Vec<Cell> {
+    let namespace = spread.then(|| Cell::of(item.entry.key.namespace.as_ref()));
+    let cells = if item.entry.key.kind == view::Kind::AppRegistration.as_str() {
+        registration_row(item, now, wide)
+    } else {
+        usual_row(item, now, wide)
+    };
+    namespace.into_iter().chain(cells).collect()
+}
+
+fn usual_row(item: &Item, now: DateTime<Utc>, wide: bool) -> Vec<Cell> {
     let facts = &item.facts;
     let time = |at: Option<DateTime<Utc>>| Cell::of(at.map(|at| human::distance(at, now)));
     let ready = item.ready_truth();

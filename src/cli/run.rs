@@ -59,7 +59,8 @@ fn start(cli: &Cli, screen: Screen) -> Result {
         Command::Version(_) => return meta::version(cli.global.output),
         _ => {}
     }
-    let app = app::App::new(cli.global.home.clone(), cli.global.cloud)?;
+    let app =
+        app::App::new(cli.global.home.clone(), cli.global.cloud, cli.global.namespace.clone())?;
     let session = Session { app, screen, output: cli.global.output };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let ended = runtime.block_on(session.dispatch(&cli.command));

@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 
 use super::fault::{self, fault};
 use super::{Cluster, KINDS, NAME, PREFIX, resource};
-use crate::api::ObjectKey;
+use crate::api::{Object, ObjectKey};
+use crate::core::certificate::hex;
 use crate::core::outcome::{Event, EventType};
 use crate::core::{Fault, Reason};
 use crate::ports::{CountedEvent, Entry, Ledger, Phase};
@@ -27,6 +28,8 @@ const FINALIZER: &str = "aci-operator.io/azure";
 const CLAIM_MANAGER: &str = "aci-operator-claim";
 /// Field manager of the memory.
 const MEMORY_MANAGER: &str = "aci-operator-memory";
+/// Field manager of what `aci-operator apply` states.
+const CLI_MANAGER: &str = "aci-operator-cli";
 /// Longest note of an event.
 /// <https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/>
 const LONGEST_NOTE: usize = 1024;
@@ -278,7 +281,9 @@ impl Ledger for Cluster {
             },
             reason: event.reason.to_string(),
             note: Some(fault::shortened(&event.message, LONGEST_NOTE)),
-            action: "Reconcile".to_owned(),
+            // The recorder counts by action and reason and keeps the first note: another note is
+            // another action.
+            action: format!("Reconcile-{}", short_digest(&event.message)),
             secondary: None,
         };
         self.recorder.publish(&recorded, &regarding).await.map_err(|e| fault(&e))
@@ -311,6 +316,11 @@ impl Ledger for Cluster {
     }
 }
 
+fn short_digest(text: &str) -> String {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
+    hex(digest.as_ref().first_chunk::<4>().map_or(&[], |bytes| bytes))
+}
+
 /// An event of ours, of a reason that this release knows.
 fn counted(event: &KubernetesEvent) -> Option<CountedEvent> {
     let regarding = event.regarding.as_ref()?;
@@ -332,4 +342,19 @@ fn counted(event: &KubernetesEvent) -> Option<CountedEvent> {
         first,
         last: series.map_or(first, |series| time(series.last_observed_time.0)),
     })
+}
+
+impl Cluster {
+    /// Applies a manifest as its author would with `kubectl apply --server-side`; a field that somebody
+    /// else set is not taken from them.
+    ///
+    /// # Errors
+    /// The API server refuses it, with its words.
+    pub async fn push(&self, object: &Object) -> Result<(), Fault> {
+        let key = object.key();
+        let params = PatchParams::apply(CLI_MANAGER);
+        let answer =
+            self.of(&key).patch(&key.name, &params, &Patch::Apply(&object.manifest())).await;
+        answer.map(|_| ()).map_err(|e| fault(&e))
+    }
 }

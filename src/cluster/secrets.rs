@@ -37,8 +37,8 @@ pub(super) struct Home {
 }
 
 impl Cluster {
-    fn secrets(&self, namespace: Option<&str>) -> Api<KubernetesSecret> {
-        Api::namespaced(self.client.clone(), namespace.unwrap_or(&self.place.namespace))
+    fn secrets(&self, namespace: &str) -> Api<KubernetesSecret> {
+        Api::namespaced(self.client.clone(), namespace)
     }
 
     /// The home; a new one gets its id and its key.
@@ -47,7 +47,7 @@ impl Cluster {
     }
 
     async fn identify(&self) -> Result<Home, Fault> {
-        let api = self.secrets(None);
+        let api = self.secrets(&self.place.namespace);
         if let Some(kept) = api.get_opt(HOME).await.map_err(|e| fault(&e))? {
             return read(&kept);
         }
@@ -68,19 +68,22 @@ impl Cluster {
     }
 
     pub(super) async fn kept_cloud(&self) -> Result<Option<String>, Fault> {
-        let kept = self.secrets(None).get_opt(HOME).await.map_err(|e| fault(&e))?;
+        let kept =
+            self.secrets(&self.place.namespace).get_opt(HOME).await.map_err(|e| fault(&e))?;
         kept.as_ref().and_then(|kept| text(kept, CLOUD)).transpose()
     }
 
     pub(super) async fn keep_cloud(&self, cloud: &str) -> Result<(), Fault> {
         let patch = json!({"data": {CLOUD: bytes(cloud)}});
-        let answer =
-            self.secrets(None).patch(HOME, &PatchParams::default(), &Patch::Merge(&patch)).await;
+        let answer = self
+            .secrets(&self.place.namespace)
+            .patch(HOME, &PatchParams::default(), &Patch::Merge(&patch))
+            .await;
         answer.map(|_| ()).map_err(|e| fault(&e))
     }
 
     pub(super) async fn delete_pair(&self, key: &ObjectKey) -> Result<(), Fault> {
-        let api = self.secrets(Some(self.namespace_of(key)));
+        let api = self.secrets(self.namespace_of(key));
         match api.delete(&pair_name(key), &DeleteParams::default()).await {
             Ok(_) => Ok(()),
             Err(e) if fault::is_absent(&e) => Ok(()),
@@ -125,7 +128,11 @@ impl Secrets for Cluster {
         namespace: Option<&str>,
         name: &str,
     ) -> Result<Option<BTreeMap<String, Secret>>, Fault> {
-        let found = self.secrets(namespace).get_opt(name).await.map_err(|e| fault(&e))?;
+        let found = self
+            .secrets(namespace.unwrap_or_else(|| self.objects_namespace()))
+            .get_opt(name)
+            .await
+            .map_err(|e| fault(&e))?;
         let Some(found) = found else { return Ok(None) };
         let mut values = BTreeMap::new();
         for key in found.data.iter().flatten().map(|(key, _)| key) {
@@ -143,12 +150,13 @@ impl Secrets for Cluster {
             "data": {key: bytes(value.reveal())}});
         // A manager for each key: one that is set leaves the others as they are.
         let params = PatchParams::apply(&format!("{NAME}-cli-{key}")).force();
-        let answer = self.secrets(None).patch(name, &params, &Patch::Apply(&what)).await;
+        let answer =
+            self.secrets(self.objects_namespace()).patch(name, &params, &Patch::Apply(&what)).await;
         answer.map(|_| ()).map_err(|e| veiled(&e))
     }
 
     async fn delete_secret(&self, name: &str, key: Option<&str>) -> Result<bool, Fault> {
-        let api = self.secrets(None);
+        let api = self.secrets(self.objects_namespace());
         let Some(there) = api.get_opt(name).await.map_err(|e| fault(&e))? else { return Ok(false) };
         let answer = match key {
             Some(key) if !there.data.iter().flatten().any(|(name, _)| name == key) => {
@@ -166,7 +174,8 @@ impl Secrets for Cluster {
 
     async fn secret_names(&self) -> Result<BTreeMap<String, Vec<String>>, Fault> {
         let params = ListParams::default().labels(&format!("{SET}=true"));
-        let found = self.secrets(None).list(&params).await.map_err(|e| fault(&e))?;
+        let found =
+            self.secrets(self.objects_namespace()).list(&params).await.map_err(|e| fault(&e))?;
         let names = found.items.into_iter().map(|secret| {
             let keys = secret.data.into_iter().flatten().map(|(key, _)| key).collect();
             (secret.metadata.name.unwrap_or_default(), keys)
@@ -176,7 +185,7 @@ impl Secrets for Cluster {
 
     async fn pair(&self, key: &ObjectKey) -> Result<Option<Pair>, Fault> {
         let name = pair_name(key);
-        let api = self.secrets(Some(self.namespace_of(key)));
+        let api = self.secrets(self.namespace_of(key));
         let Some(kept) = api.get_opt(&name).await.map_err(|e| fault(&e))? else { return Ok(None) };
         let whole = |part: &str| match text(&kept, part) {
             Some(text) => text,
@@ -222,7 +231,7 @@ impl Secrets for Cluster {
             ..KubernetesSecret::default()
         };
         // One request for both keys: whole, or not at all.
-        let api = self.secrets(Some(self.namespace_of(key)));
+        let api = self.secrets(self.namespace_of(key));
         let params = PatchParams::apply(NAME).force();
         let answer = api.patch(&name, &params, &Patch::Apply(&secret)).await;
         answer.map(|_| ()).map_err(|e| veiled(&e))

@@ -9,7 +9,7 @@
 //! | `x-aci-cost` | what a change costs, for it and all below; `Restart` where absent |
 //! | `x-aci-default` | what Azure, or the operator, fills in where it is absent |
 //! | `x-aci-key` | properties by which the elements of a list are told apart; order is then free |
-//! | `x-aci-spelling` | `Region` or `CaseInsensitive`: which spellings mean the same |
+//! | `x-aci-spelling` | `Region` or `CaseInsensitive`: which spellings mean the same; of a map, those of its names |
 //! | `x-aci-hidden` | GET never shows the value; its name in the resolved body |
 //! | `x-aci-operator` | the operator's own, not part of the body |
 
@@ -45,6 +45,8 @@ pub enum Shape {
     Leaf,
     /// Properties by name.
     Object(BTreeMap<String, Field>),
+    /// A map whose names are all that counts: Azure fills in what stands below them.
+    Names,
     /// Elements; with a key they are told apart by it and their order is free.
     List {
         /// Properties of an element that name it.
@@ -75,7 +77,7 @@ impl Field {
     pub fn property(&self, name: &str) -> Option<&Self> {
         match &self.shape {
             Shape::Object(properties) => properties.get(name),
-            Shape::Leaf | Shape::List { .. } => None,
+            Shape::Leaf | Shape::Names | Shape::List { .. } => None,
         }
     }
 }
@@ -109,6 +111,9 @@ fn shape(schema: &Value, cost: Cost) -> Shape {
             (name.to_owned(), read(schema, cost))
         });
         return Shape::Object(named.collect());
+    }
+    if schema["additionalProperties"].is_object() && schema.get("x-aci-spelling").is_some() {
+        return Shape::Names;
     }
     let Some(items) = schema.get("items") else { return Shape::Leaf };
     let key = schema["x-aci-key"].as_array().map_or_else(Vec::new, |names| {

@@ -38,6 +38,18 @@ pub fn dns_name(raw: &str) -> Result<String, String> {
     Ok(name)
 }
 
+/// Whether a text is the resource id of a user-assigned managed identity; ARM compares ids without
+/// case.
+pub fn is_identity_id(id: &str) -> bool {
+    let parts: Vec<&str> = id.split('/').collect();
+    let fixed = [(1, "subscriptions"), (3, "resourceGroups"), (5, "providers")];
+    let kind = [(6, "Microsoft.ManagedIdentity"), (7, "userAssignedIdentities")];
+    parts.len() == 9
+        && parts[0].is_empty()
+        && parts[1..].iter().all(|part| !part.is_empty())
+        && fixed.iter().chain(&kind).all(|(at, word)| parts[*at].eq_ignore_ascii_case(word))
+}
+
 /// Whether `name` is `domain` or below it, as name constraints count it (RFC 5280 section 4.2.1.10).
 pub fn is_within(name: &str, domain: &str) -> bool {
     let name = name.strip_prefix("*.").unwrap_or(name);
@@ -97,6 +109,22 @@ mod tests {
             ("https://mon-dns.com", "mon-dns.com", false),
         ] {
             assert_eq!((origin_host(origin), origin_address(origin).is_some()), (host, ip));
+        }
+    }
+
+    #[test]
+    fn ids_of_identities() {
+        let id = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities/me";
+        for (text, expected) in [
+            (id, true),
+            (&id.to_lowercase(), true),
+            ("me", false),
+            (&id[1..], false),
+            (&format!("{id}/x"), false),
+            (&id.replace("/me", "/"), false),
+            (&id.replace("ManagedIdentity", "Storage"), false),
+        ] {
+            assert_eq!(is_identity_id(text), expected, "{text}");
         }
     }
 

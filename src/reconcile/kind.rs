@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::Ctx;
+use crate::api::check::Checked;
 use crate::core::{Fault, Goal, Invalid, Plan};
 use crate::ports::{Entry, ObjectKey, Requests};
 
@@ -24,7 +25,15 @@ pub enum Resolved<D> {
 /// One kind of manifest: two reads, one decision, one write.
 #[async_trait]
 pub trait Kind:
-    Resource<DynamicType = ()> + Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'static
+    Checked
+    + Resource<DynamicType = ()>
+    + Clone
+    + Debug
+    + Serialize
+    + DeserializeOwned
+    + Send
+    + Sync
+    + 'static
 {
     /// Its name.
     const KIND: &'static str;

@@ -146,6 +146,9 @@ async fn decide<K: Kind>(
     pin(object, entry, ctx);
     let desired = if object.meta().deletion_timestamp.is_some() {
         None
+    } else if let Some(problem) = object.mistakes().first() {
+        // A file's were found when it was read; what an API server lets through is seen here first.
+        return Ok(look_on(object, entry, kept, requests, invalid(problem), ctx).await);
     } else {
         match object.resolve(entry, ctx).await? {
             Ok(Resolved::Ready(desired)) => Some(desired),

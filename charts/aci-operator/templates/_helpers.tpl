@@ -17,7 +17,12 @@
 
 {{/* Name of cluster-wide objects: releases of one name may stand in several namespaces. */}}
 {{- define "aci-operator.clustername" -}}
-{{- printf "%s-%s" .Release.Namespace (include "aci-operator.fullname" .) | trunc 63 | trimSuffix "-" }}
+{{- $fullname := include "aci-operator.fullname" . }}
+{{- if eq .Release.Namespace $fullname }}
+{{- $fullname }}
+{{- else }}
+{{- printf "%s-%s" .Release.Namespace $fullname | trunc 56 | trimSuffix "-" }}
+{{- end }}
 {{- end }}
 
 {{- define "aci-operator.selector" -}}

@@ -106,6 +106,18 @@ pub(super) const CONTAINER_GROUP: &[Rule] = &[
         "is no file name",
     ),
     rule(
+        "spec.identity",
+        "(self.type == 'SystemAssigned') == (!has(self.userAssignedIdentities) \
+         || self.userAssignedIdentities.size() == 0)",
+        "`UserAssigned` names identities here, `SystemAssigned` alone names none",
+    )
+    .of(".userAssignedIdentities"),
+    rule(
+        "spec.identity.userAssignedIdentities",
+        "self.all(id, id.matches('^(?i)/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft[.]ManagedIdentity/userAssignedIdentities/[^/]+$'))",
+        "is no resource id of an identity: `az identity show --query id` prints it",
+    ),
+    rule(
         "spec",
         "self.osType == 'Linux' || !has(self.volumes) || self.volumes.all(volume, !has(volume.secret))",
         "needs `osType: Linux`",
@@ -244,6 +256,6 @@ pub(super) const APP_REGISTRATION: &[Rule] = &[
 ];
 
 const REDIRECT_URI: &str = "!self.contains('*') && !self.contains('#') \
-     && (self.startsWith('https://') || self.matches('^http://localhost(:[0-9]+)?([/?].*)?$'))";
+     && self.matches(r'^(?i)\\s*(https://.+|http://localhost(:[0-9]*)?([/?].*)?)$')";
 const NO_REDIRECT_URI: &str =
     "must begin with `https://`, or `http://localhost`, and have neither a wildcard nor a fragment";

@@ -99,6 +99,21 @@ fn json_is_yaml_and_what_get_prints_can_be_applied_again() {
 }
 
 #[test]
+fn an_identity_is_written_as_az_takes_it() {
+    let id = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities/me";
+    for kind in ["UserAssigned", "SystemAssigned, UserAssigned"] {
+        let identity =
+            format!("  identity:\n    type: {kind}\n    userAssignedIdentities: {{{id}: {{}}}}\n");
+        let text = GROUP_TEXT.replace("  tls:\n", &format!("{identity}  tls:\n"));
+        let parsed = parse(&text, "app.yaml");
+        assert_eq!(parsed.problems, [], "{text}");
+        let Object::ContainerGroup(group) = &parsed.documents[0].object else { panic!() };
+        let identity = serde_json::json!(group.spec.identity);
+        assert_eq!(identity, serde_json::json!({"type": kind, "userAssignedIdentities": {id: {}}}));
+    }
+}
+
+#[test]
 fn images_of_docker_hub_are_warned_of() {
     for (image, warned) in [
         ("nginx", true),
@@ -156,6 +171,12 @@ const MISTAKES: &[(&str, &str)] = &[
         "apiVersion: aci-operator.io/v1alpha1\nkind: ContainerGroup",
         "type: Microsoft.ContainerInstance/containerGroups",
     ),
+    ("location: westeurope\n", "location: westeurope\n  identity: {type: UserAssigned}\n"),
+    (
+        "location: westeurope\n",
+        "location: westeurope\n  identity: {type: SystemAssigned, userAssignedIdentities: {me: {}}}\n",
+    ),
+    ("location: westeurope\n", "location: westeurope\n  identity: {type: userassigned}\n"),
 ];
 
 #[test]

@@ -1,11 +1,15 @@
-//! Whether we run in Azure: its instance metadata service answers.
+//! Azure's instance metadata service: whether it answers, and waiting until it has a token.
 //! <https://learn.microsoft.com/azure/virtual-machines/instance-metadata-service>
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
+use tokio::time::Instant;
+
 use crate::azure::Error;
+use crate::azure::fault::{describe, is_passing};
 use crate::tls;
 
 /// The same address in every cloud; never routed.
@@ -14,6 +18,40 @@ pub(super) const TOKEN_URL: &str = "http://169.254.169.254/metadata/identity/oau
 const PATIENCE: Duration = Duration::from_secs(1);
 /// A token comes fast or not yet.
 const TOKEN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A container group runs before its identity does, after updates too: for so long it may still come
+/// (MicrosoftDocs/azure-docs #61447, #71206).
+const LATENESS: Duration = Duration::from_mins(3);
+/// Pauses between two attempts: doubled each time, from the shortest to the longest.
+const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10));
+
+/// A managed identity that is asked again while its service is not ready.
+#[derive(Debug)]
+pub(super) struct Patient(pub(super) Arc<dyn TokenCredential>);
+
+#[async_trait::async_trait]
+impl TokenCredential for Patient {
+    async fn get_token(
+        &self,
+        scopes: &[&str],
+        options: Option<TokenRequestOptions<'_>>,
+    ) -> azure_core::Result<AccessToken> {
+        let end = Instant::now() + LATENESS;
+        let (mut pause, longest) = PAUSES;
+        loop {
+            let error = match self.0.get_token(scopes, options.clone()).await {
+                Err(error) if is_passing(&error) && Instant::now() + pause < end => error,
+                outcome => return outcome,
+            };
+            tracing::warn!(
+                problem = describe(&error),
+                "the managed identity is not ready; it is asked again"
+            );
+            tokio::time::sleep(pause).await;
+            pause = longest.min(pause * 2);
+        }
+    }
+}
 
 /// A client for the metadata service, which speaks plain HTTP: no root is trusted, and no proxy is
 /// used, for it would speak of another machine's identity.
@@ -55,6 +93,9 @@ impl Service {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
+    use azure_core::error::ErrorKind;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::TcpListener;
     use tokio::task::JoinSet;
@@ -87,6 +128,52 @@ mod tests {
         }
         tasks.join_next().await;
         assert!(service.answers().await, "the service is gone, and we are where we were");
+    }
+
+    /// Answers with errors of these statuses, one after the other, then with a token.
+    #[derive(Debug)]
+    struct Late(Mutex<Vec<u16>>);
+
+    #[async_trait::async_trait]
+    impl TokenCredential for Late {
+        async fn get_token(
+            &self,
+            _: &[&str],
+            _: Option<TokenRequestOptions<'_>>,
+        ) -> azure_core::Result<AccessToken> {
+            let mut left = self.0.lock().unwrap();
+            let Some(status) = left.pop() else {
+                return Ok(AccessToken::new("t", azure_core::time::OffsetDateTime::UNIX_EPOCH));
+            };
+            let kind = match status {
+                0 => ErrorKind::Io,
+                status => ErrorKind::HttpResponse {
+                    status: status.into(),
+                    error_code: None,
+                    raw_response: None,
+                },
+            };
+            Err(azure_core::Error::with_message(kind, "not now"))
+        }
+    }
+
+    /// What comes of these statuses, after how many seconds.
+    async fn outcome(statuses: &[u16]) -> (bool, u64) {
+        let begin = Instant::now();
+        let late = Late(Mutex::new(statuses.iter().rev().copied().collect()));
+        let outcome = Patient(Arc::new(late)).get_token(&["x/.default"], None).await;
+        (outcome.is_ok(), begin.elapsed().as_secs())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_late_identity_is_waited_for_and_a_wrong_one_is_not() {
+        assert_eq!(outcome(&[]).await, (true, 0));
+        // Nobody there, then not ready, throttled, broken: 1 + 2 + 4 + 8 + 10 seconds.
+        assert_eq!(outcome(&[0, 404, 410, 429, 500]).await, (true, 25));
+        assert_eq!(outcome(&[400]).await, (false, 0));
+        assert_eq!(outcome(&[404, 400]).await, (false, 1));
+        let (found, seconds) = outcome(&[0; 1000]).await;
+        assert!(!found && (170..=180).contains(&seconds), "{seconds}");
     }
 
     #[tokio::test]

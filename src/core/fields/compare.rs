@@ -79,12 +79,37 @@ fn compare(field: &Field, want: &Value, have: &Value, path: &mut String, out: &m
                 }
             }
         }
+        (Shape::Names, Value::Object(want), _) => {
+            let empty = Map::new();
+            compare_names(field, want, have.as_object().unwrap_or(&empty), path, out);
+        }
         (Shape::List { key, item }, Value::Array(want), _) if !key.is_empty() => {
             let empty = Vec::new();
             compare_keyed(key, item, want, have.as_array().unwrap_or(&empty), path, out);
         }
         _ if same(field, want, have) => {}
         _ => note(field, want, have, path, out),
+    }
+}
+
+/// A map is stated whole: a foreign name is a difference.
+fn compare_names(
+    field: &Field,
+    want: &Map<String, Value>,
+    have: &Map<String, Value>,
+    path: &mut String,
+    out: &mut Vec<Change>,
+) {
+    let there = |map: &Map<String, Value>, name: &str| {
+        let name = spelled(field.spelling, name);
+        map.keys().any(|other| spelled(field.spelling, other) == name)
+    };
+    let nothing = Value::Object(Map::new());
+    for name in want.keys().filter(|name| !there(have, name)) {
+        at(path, format_args!("[{name}]"), |path| note(field, &nothing, &Value::Null, path, out));
+    }
+    for name in have.keys().filter(|name| !there(want, name)) {
+        at(path, format_args!("[{name}]"), |path| note(field, &Value::Null, &nothing, path, out));
     }
 }
 
@@ -168,6 +193,11 @@ pub fn canonical(field: &Field, value: &Value) -> Option<Value> {
             });
             Value::Object(keep.collect::<Map<_, _>>())
         }
+        (Shape::Names, Value::Object(map)) if map.is_empty() => return None,
+        (Shape::Names, Value::Object(map)) => {
+            let names = map.keys().map(|name| spelled(field.spelling, name));
+            Value::Object(names.map(|name| (name, Value::Object(Map::new()))).collect())
+        }
         (Shape::List { key, item }, Value::Array(list)) => {
             let mut kept: Vec<_> = list.iter().filter_map(|e| canonical(item, e)).collect();
             if !key.is_empty() {
@@ -178,11 +208,7 @@ pub fn canonical(field: &Field, value: &Value) -> Option<Value> {
             }
             Value::Array(kept)
         }
-        (_, Value::String(text)) => Value::String(match field.spelling {
-            Spelling::Exact => text.clone(),
-            Spelling::Region => names::region(text),
-            Spelling::CaseInsensitive => text.to_lowercase(),
-        }),
+        (_, Value::String(text)) => Value::String(spelled(field.spelling, text)),
         (_, Value::Number(number)) => float(number),
         (_, other) => other.clone(),
     };
@@ -191,6 +217,14 @@ pub fn canonical(field: &Field, value: &Value) -> Option<Value> {
         other => other.clone(),
     });
     (default.as_ref() != Some(&value)).then_some(value)
+}
+
+fn spelled(spelling: Spelling, text: &str) -> String {
+    match spelling {
+        Spelling::Exact => text.to_owned(),
+        Spelling::Region => names::region(text),
+        Spelling::CaseInsensitive => text.to_lowercase(),
+    }
 }
 
 /// 1 and 1.0 are one number.
@@ -227,6 +261,7 @@ mod tests {
                 "name": {}, "image": {}, "cpu": {"x-aci-cost": "Replace"},
             }}},
             "password": {"x-aci-hidden": "password"},
+            "identities": {"x-aci-spelling": "CaseInsensitive", "additionalProperties": {}},
             "tls": {"x-aci-operator": true},
         }}))
     }
@@ -256,6 +291,8 @@ mod tests {
                 json!({"ports": [{"port": 1, "protocol": "TCP"}, {"port": 2, "protocol": "TCP"}]}),
             ),
             (json!({"password": "hunter2"}), json!({})),
+            (json!({"identities": {"/RG/a": {}}}), json!({"identities": {"/rg/A": {"id": 7}}})),
+            (json!({"identities": {}}), json!({})),
         ] {
             check(&want, &have, &[]);
         }
@@ -284,6 +321,11 @@ mod tests {
         check(&with_cpu, &json!({}), &[("containers[a]", Replace)]);
         check(&json!({"containers": []}), &with_cpu, &[("containers[a]", Replace)]);
         check(&json!({"future": 1}), &json!({"future": 2}), &[("future", Restart)]);
+        check(
+            &json!({"identities": {"a": {}, "b": {}}}),
+            &json!({"identities": {"B": {}, "c": {}}}),
+            &[("identities[a]", Restart), ("identities[c]", Restart)],
+        );
         // That a secret is there is shown, its text is not.
         check(&json!({"password": {"file": "x"}}), &json!({}), &[("password", Restart)]);
     }
@@ -301,6 +343,10 @@ mod tests {
         let other =
             canonical(&fields(), &json!({"ports": [{"port": 1.0}, {"port": 2}], "scheme": "http"}));
         assert_eq!(one, other);
+        let identities =
+            |name: &str| canonical(&fields(), &json!({"identities": {name: {"x": 1}}}));
+        assert_eq!(identities("/RG/a"), identities("/rg/A"));
+        assert_ne!(identities("/rg/a"), identities("/rg/b"));
         assert_ne!(one, canonical(&fields(), &json!({"ports": [{"port": 3}]})));
     }
 }

@@ -1,10 +1,17 @@
 //! The instance metadata service as a container of a group sees it, and ARM with a token of it.
 
+use std::fs::File;
+use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aci_operator::azure::{Azure, Cloud, Environment, credential};
+use aci_operator::core::Fault;
+use aci_operator::core::container_group::{GroupId, Scope};
 use aci_operator::emulator::{Client, Config};
+use aci_operator::ports::{ContainerGroups as _, Fence};
 use reqwest::Method;
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use serde_json::{Value, json};
 
 use super::support::*;
@@ -158,6 +165,65 @@ async fn the_service_is_late_when_told_to_be_and_wants_to_know_which_of_two() {
         lines.dedup();
         assert_eq!(lines, ["[]", "[HTTP/1.1 404 Not Found]", "[HTTP/1.1 400 Bad Request]"]);
         assert!(seen.contains("Multiple user assigned identities exist"), "{seen}");
+        local.stop().await;
+    })
+    .await;
+}
+
+/// Does in the network of a process what `act` says, on a thread of its own.
+fn inside<T: Send>(pid: i64, act: impl AsyncFnOnce() -> T + Send) -> T {
+    let namespace = File::open(format!("/proc/{pid}/ns/net")).unwrap();
+    std::thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.unwrap().block_on(act())
+        });
+        thread.join().unwrap()
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_operator_is_the_identity_of_its_group_however_late() {
+    with_id(async |id| {
+        let local = azure(&id).await;
+        let arm = local.signed_in().await;
+        arm.make_resource_group().await;
+        let (mine, other) = (identity(&arm, "mine").await, identity(&arm, "other").await);
+        let role = format!("/resourceGroups/rg/providers/Microsoft.Authorization/roleAssignments/{}", uuid::Uuid::new_v4());
+        let body = json!({"properties": {"roleDefinitionId": READER,
+            "principalId": mine["properties"]["principalId"], "principalType": "ServicePrincipal"}});
+        assert_eq!(arm.send(Method::PUT, &role, body).await.0, 201);
+        let fault = json!({"fault": "identity-late", "seconds": 6});
+        Client::open(local.dir.path()).unwrap().inject(&injection(fault)).await.unwrap();
+        run(&arm, &[&mine, &other], "sleep 9999").await;
+
+        let url = |text: &str| url::Url::parse(text).unwrap();
+        let endpoints = &local.endpoints;
+        let cloud = Cloud::custom(
+            url(&endpoints.arm),
+            "https://management.azure.com",
+            url(&endpoints.entra),
+            url(&endpoints.graph),
+            std::fs::read(&endpoints.ca).unwrap(),
+        );
+        let subscription = local.variable("AZURE_SUBSCRIPTION_ID");
+        let client = mine["properties"]["clientId"].as_str().unwrap().to_owned();
+        let pid = process_of(&id, "app").await;
+        let (listed, refused) = tokio::task::block_in_place(|| {
+            inside(pid, async || {
+                let set = |name: &str| (name == "AZURE_CLIENT_ID").then(|| client.clone());
+                let chain = credential::chain(&cloud, &Environment::read(set)).unwrap();
+                let azure = Azure::new(&cloud, chain, Arc::new(|_, _| {}), &Fence::open()).unwrap();
+                let scope = Scope::Subscription(subscription.clone());
+                let listed = azure.list(&scope).await.unwrap();
+                let group = GroupId { subscription, resource_group: "rg".to_owned(), name: "web".to_owned() };
+                (listed, azure.delete(&group).await.unwrap_err())
+            })
+        });
+        assert_eq!(listed.iter().map(|group| group.name.as_str()).collect::<Vec<_>>(), ["web"]);
+        assert!(matches!(refused, Fault::Forbidden { service: "ARM", .. }), "{refused}");
+        assert!(refused.to_string().contains(&client), "{refused}");
         local.stop().await;
     })
     .await;

@@ -132,6 +132,19 @@ pub(super) async fn inspect_all(id: &str) -> String {
     text
 }
 
+/// Process of the only container of that name in an id's groups.
+pub(super) async fn process_of(id: &str, container: &str) -> i64 {
+    use bollard::query_parameters::{InspectContainerOptions, ListContainersOptionsBuilder};
+    let api = raw_api();
+    let labels = [("local", id), ("container", container)];
+    let labels = labels.map(|(name, value)| format!("io.aci-operator.{name}={value}")).into();
+    let filters = [("label".to_owned(), labels)].into();
+    let options = ListContainersOptionsBuilder::default().filters(&filters).build();
+    let found = api.list_containers(Some(options)).await.unwrap().remove(0).id.unwrap();
+    let found = api.inspect_container(&found, None::<InspectContainerOptions>).await.unwrap();
+    found.state.unwrap().pid.unwrap()
+}
+
 /// The engine, past the code under test.
 pub(super) fn raw_api() -> bollard::Docker {
     let paths = ["/var/run/docker.sock", "/run/podman/podman.sock"];

@@ -110,6 +110,7 @@ fn kind(schema: &Value) -> String {
     if let Some(inner) = schema.get("additionalProperties").filter(|inner| inner.is_object()) {
         return match inner["type"].as_str() {
             Some("string") => "texts by name".to_owned(),
+            _ if inner["properties"].is_null() => "`{}` by id".to_owned(),
             _ => "secrets by name".to_owned(),
         };
     }

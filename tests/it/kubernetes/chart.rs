@@ -1,8 +1,13 @@
 //! The chart as a user's values render it, judged by helm and by the API server.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
+use aci_operator::core::Reason;
+use aci_operator::metrics::{Metrics, Series};
+use chrono::DateTime;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::Api;
 use kube::api::{Patch, PatchParams};
@@ -138,4 +143,28 @@ fn plain_manifests_are_what_the_chart_makes() {
     server.kubectl_done(&["create", "namespace", "aci-operator"]);
     let taken = server.kubectl(&["apply", "--dry-run=server", "-f", "-"], &rest.join("\n---\n"));
     assert!(taken.status.success(), "{}", String::from_utf8_lossy(&taken.stderr));
+}
+
+/// An alert on a metric that nobody exports would never fire.
+#[test]
+fn alerts_and_dashboard_name_metrics_that_there_are() {
+    let metrics = Metrics::new();
+    let time = DateTime::UNIX_EPOCH;
+    let series = Series { namespace: Some("app"), kind: "ContainerGroup", name: "web" };
+    metrics.certificate(series, time, time);
+    metrics.ready(series, true);
+    metrics.reconciled(series.kind, Reason::InSync, Duration::ZERO);
+    metrics.azure_request("put", "200");
+    let exported = metrics.encode();
+    let mut named = BTreeSet::new();
+    for file in ["files/dashboard.json", "templates/prometheusrule.yaml"] {
+        let text = fs::read_to_string(format!("{CHART}/{file}")).unwrap();
+        let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        named.extend(words.filter(|word| word.starts_with("aci_operator_")).map(str::to_owned));
+    }
+    assert!(named.len() >= 5, "{named:?}");
+    for name in named {
+        let exported = exported.lines().any(|line| line.starts_with(&format!("{name}{{")));
+        assert!(exported, "{name} is exported by nobody");
+    }
 }

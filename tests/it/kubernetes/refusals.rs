@@ -55,7 +55,7 @@ fn registration() -> Value {
                 "description": "All",
                 "allowedMemberTypes": ["User"],
             }],
-            "redirectUris": ["http://localhost:8000", "https://mon-dns.com/x"],
+            "redirectUris": ["http://localhost:8000", "https://mon-dns.com/x", "HTTPS://b.c?d=e"],
             "swagger": {},
             "adminConsent": true,
         },

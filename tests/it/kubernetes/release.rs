@@ -49,6 +49,7 @@ async fn a_release_is_installed_upgraded_and_uninstalled_without_its_objects() {
         &[&["install"], &release[..], &["--set", "crds.keep=false", "--take-ownership"]].concat(),
     );
     server.helm_done(&["uninstall", "aci-operator", "--namespace", "ops"]);
+    server.kubectl_done(&["wait", "--for=delete", "crd", "--all", "--timeout=60s"]);
     assert_eq!(server.kubectl_done(&["get", "crd", "-o", "name"]), "");
 }
 

@@ -9,7 +9,7 @@ use aci_operator::core::container_group::tags;
 use serde_json::{Value, json};
 
 use super::bench::Bench;
-use super::world::GROUP;
+use super::world::{GROUP, RESOURCE_GROUP};
 
 type Edit = fn(&mut ContainerGroupSpec);
 
@@ -55,7 +55,11 @@ async fn what_changes_nothing_costs_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_visible_change_is_one_put() {
-    let edits: [(&str, Edit); 7] = [
+    let edits: [(&str, Edit); 8] = [
+        ("identity", |spec| {
+            let own = json!({"type": "SystemAssigned"});
+            spec.identity = Some(serde_json::from_value(own).unwrap());
+        }),
         ("image", |spec| spec.containers[0].image = "registry/protected-api:2.0".to_owned()),
         ("value", |spec| {
             spec.containers[0].environment_variables[0].value = Some("live".to_owned());
@@ -77,6 +81,49 @@ async fn a_visible_change_is_one_put() {
         bench.live_on(Duration::from_hours(2)).await;
         assert_eq!(bench.count("Put"), 1, "{what}");
     }
+}
+
+/// Azure fills in what an identity is, and compares its id without case.
+#[tokio::test(start_paused = true)]
+async fn an_identity_that_comes_is_one_put_and_its_spelling_none() {
+    let mut bench = Bench::made().await;
+    let made = bench.world.azure(|azure, now| {
+        let body = json!({"location": "westeurope"});
+        azure.put_identity(now, RESOURCE_GROUP, "mine", &body).unwrap().body.unwrap()
+    });
+    let id = made["id"].as_str().unwrap().to_owned();
+    let identity = |id: &str| {
+        let identity = json!({"type": "UserAssigned", "userAssignedIdentities": {id: {}}});
+        serde_json::from_value(identity).unwrap()
+    };
+    bench.edit(|spec| spec.identity = Some(identity(&id)));
+    bench.settle().await;
+    assert_eq!((bench.count("Put"), bench.count("Delete")), (1, 0), "{}", bench.history());
+    assert_eq!(
+        bench.world.shown(GROUP)["identity"]["userAssignedIdentities"][&id]["clientId"],
+        made["properties"]["clientId"]
+    );
+    bench.assert_ready();
+    bench.edit(|spec| spec.identity = Some(identity(&id.to_uppercase())));
+    bench.live_on(Duration::from_hours(2)).await;
+    assert_eq!(bench.count("Put"), 1, "{}", bench.history());
+
+    // Another that somebody else assigns is drift.
+    let other = made["id"].as_str().unwrap().replace("mine", "other");
+    bench.world.azure(|azure, now| {
+        azure
+            .put_identity(now, RESOURCE_GROUP, "other", &json!({"location": "westeurope"}))
+            .unwrap();
+    });
+    bench.world.foreign_put(|body| body["identity"]["userAssignedIdentities"][&other] = json!({}));
+    bench.live_on(Duration::from_mins(30)).await;
+    assert_eq!(bench.count("Put"), 2, "{}", bench.history());
+    let shown = bench.world.shown(GROUP);
+    assert_eq!(shown["identity"]["userAssignedIdentities"].as_object().unwrap().len(), 1);
+    bench.edit(|spec| spec.identity = None);
+    bench.settle().await;
+    assert_eq!(bench.world.shown(GROUP)["identity"], Value::Null);
+    bench.assert_ready();
 }
 
 #[tokio::test(start_paused = true)]
