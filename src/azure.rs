@@ -27,6 +27,7 @@ mod fault;
 mod fenced;
 mod limits;
 mod resource_groups;
+mod resources;
 
 pub use cloud::Cloud;
 pub use credential::Environment;
@@ -42,8 +43,8 @@ pub struct Azure {
     dialer: exec::Dialer,
     /// Microsoft Graph.
     directory: graph::Graph<graph::Pipe>,
-    /// Subscriptions that were asked to register the resource provider.
-    registered: Arc<Mutex<HashSet<String>>>,
+    /// Subscriptions that were asked to register a resource provider, and which.
+    registered: Arc<Mutex<HashSet<(String, String)>>>,
 }
 
 impl Azure {

@@ -15,6 +15,7 @@ pub mod certificate;
 pub mod container_group;
 pub mod fault;
 pub mod fields;
+pub mod install;
 pub mod issuer;
 pub mod names;
 pub mod outcome;
