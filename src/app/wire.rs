@@ -35,7 +35,7 @@ use crate::metrics::Metrics;
 use crate::pki::LocalAuthority;
 use crate::ports::{
     Change, Clock as _, ContainerGroups, Directory as Applications, Entry, Fence, ObjectKey,
-    OsRandom, Phase, Random as _, ResourceGroups, SystemClock,
+    OsRandom, Phase, Random as _, ResourceGroups, Resources, SystemClock,
 };
 use crate::probe::TlsProbe;
 use crate::reconcile::container_group::Preview;
@@ -43,10 +43,16 @@ use crate::reconcile::{self, Ctx, Sightings};
 use crate::source::{Directory, Options, merge, scan};
 use crate::store::Store;
 
+mod install;
+
+pub(super) use install::{Ground, ground};
+
 /// Names ARM's tokens, in local Azure too.
 const AUDIENCE: &str = "https://management.azure.com";
 /// ARM's address where `local env` was read; else the home's own local Azure is asked.
 const RESOURCE_MANAGER: &str = "ACI_OPERATOR_RESOURCE_MANAGER_URL";
+/// Entra ID's, the same way.
+const AUTHORITY: &str = "AZURE_AUTHORITY_HOST";
 /// Graph's address, the same way.
 const GRAPH: &str = "ACI_OPERATOR_GRAPH_URL";
 
@@ -199,6 +205,7 @@ pub(super) struct Azure {
     /// Container groups.
     pub(super) groups: Arc<dyn ContainerGroups>,
     resource_groups: Arc<dyn ResourceGroups>,
+    resources: Arc<dyn Resources>,
     directory: Arc<dyn Applications>,
     /// Subscription where a manifest names none.
     pub(super) subscription: Option<String>,
@@ -217,7 +224,13 @@ pub(super) async fn azure(app: &App, home: &Home, metrics: &Metrics) -> Result<A
     let subscription = credential::default_subscription(&environment).map_err(Error::Azure)?;
     let directory = Arc::new(azure.directory());
     let azure = Arc::new(azure);
-    Ok(Azure { groups: azure.clone(), resource_groups: azure, directory, subscription })
+    Ok(Azure {
+        groups: azure.clone(),
+        resource_groups: azure.clone(),
+        resources: azure,
+        directory,
+        subscription,
+    })
 }
 
 /// The cloud of the home, and the variables that count for it.
@@ -281,7 +294,7 @@ fn local_cloud(app: &App, variable: impl Fn(&str) -> Option<String>) -> Result<C
         // Another home's local Azure: `local env` has put its CA among the system's roots.
         None => None,
     };
-    let (arm, entra, graph) = (url(RESOURCE_MANAGER)?, url("AZURE_AUTHORITY_HOST")?, url(GRAPH)?);
+    let (arm, entra, graph) = (url(RESOURCE_MANAGER)?, url(AUTHORITY)?, url(GRAPH)?);
     Ok(Cloud::custom(arm, AUDIENCE, entra, graph, ca.unwrap_or_default()))
 }
 

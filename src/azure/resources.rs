@@ -77,7 +77,9 @@ impl Azure {
     ) -> Result<Call<'a>, Fault> {
         let segments: Vec<&str> = id.trim_start_matches('/').split('/').collect();
         let subscription = match segments[..] {
-            [first, subscription, ..] if first.eq_ignore_ascii_case("subscriptions") => subscription,
+            [first, subscription, ..] if first.eq_ignore_ascii_case("subscriptions") => {
+                subscription
+            }
             _ => {
                 let message = format!("{id:?} is in no subscription");
                 return Err(Fault::Refused { service: ARM, code: "InvalidId".to_owned(), message });
@@ -110,7 +112,8 @@ mod tests {
 
     #[test]
     fn the_provider_is_the_last_one() {
-        let account = "/subscriptions/s/resourceGroups/r/providers/Microsoft.Storage/storageAccounts/a";
+        let account =
+            "/subscriptions/s/resourceGroups/r/providers/Microsoft.Storage/storageAccounts/a";
         assert_eq!(provider(account), Some("Microsoft.Storage"));
         let given = format!("{account}/providers/Microsoft.Authorization/roleAssignments/x");
         assert_eq!(provider(&given), Some("Microsoft.Authorization"));

@@ -142,11 +142,13 @@ impl Wanted {
 
 /// Everything that the installation consists of, in the order in which it is made.
 pub fn resources(wanted: &Wanted, facts: &Facts) -> Vec<Resource> {
-    let mut all = vec![resource_group(wanted, &wanted.resource_group, "what the installation makes")];
+    let mut all =
+        vec![resource_group(wanted, &wanted.resource_group, "what the installation makes")];
     let managed = wanted.manage.iter().filter(|name| !same(name, &wanted.resource_group));
-    all.extend(managed.map(|name| {
-        resource_group(wanted, name, "container groups that the operator makes")
-    }));
+    all.extend(
+        managed
+            .map(|name| resource_group(wanted, name, "container groups that the operator makes")),
+    );
     all.push(Resource {
         sort: Sort::Identity,
         id: wanted.identity(),

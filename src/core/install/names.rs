@@ -63,7 +63,8 @@ pub fn check(wanted: &Wanted) -> Result<(), Invalid> {
             && super::same(parts[5], "Microsoft.ManagedIdentity")
             && super::same(parts[6], "userAssignedIdentities");
         if !identity {
-            let problem = format!("{id:?} is no id of a managed identity: `az identity show` tells it");
+            let problem =
+                format!("{id:?} is no id of a managed identity: `az identity show` tells it");
             return Err(Invalid::new("--identity", problem));
         }
     }

@@ -72,9 +72,10 @@ pub(super) fn on_groups_and_identities(wanted: &Wanted, facts: &Facts) -> Vec<Re
         let (id, called) = &operator;
         give(wanted, facts.principal.as_deref(), &wanted.scope(name), (called, id), true)
     });
-    let identities = wanted.identities.iter().map(|scope| {
-        give(wanted, facts.principal.as_deref(), scope, IDENTITY_OPERATOR, true)
-    });
+    let identities = wanted
+        .identities
+        .iter()
+        .map(|scope| give(wanted, facts.principal.as_deref(), scope, IDENTITY_OPERATOR, true));
     groups.chain(identities).collect()
 }
 
@@ -85,10 +86,8 @@ pub(super) fn on_blobs(wanted: &Wanted, facts: &Facts) -> Vec<Resource> {
         give(wanted, facts.principal.as_deref(), &scope, BLOB_CONTRIBUTOR, true)
     });
     let home = storage::container_id(wanted, HOME);
-    let readers = wanted
-        .readers
-        .iter()
-        .map(|reader| give(wanted, Some(reader), &home, BLOB_READER, false));
+    let readers =
+        wanted.readers.iter().map(|reader| give(wanted, Some(reader), &home, BLOB_READER, false));
     operator.into_iter().chain(readers).collect()
 }
 

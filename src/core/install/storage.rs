@@ -22,9 +22,8 @@ const MANIFEST_DAYS: u32 = 90;
 /// Days for which an older version of anything else is kept: the least that a rule knows.
 const OTHER_DAYS: u32 = 1;
 /// What is below the home's container, beside manifests.
-const OTHER_BLOBS: [&str; 9] = [
-    "events", "heartbeat", "home", "ledger", "lease", "memory", "problems", "requests", "status",
-];
+const OTHER_BLOBS: [&str; 9] =
+    ["events", "heartbeat", "home", "ledger", "lease", "memory", "problems", "requests", "status"];
 
 /// The home's address at the account's blob endpoint.
 pub fn home_url(blob: &str) -> String {
