@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 
 use azure_core::credentials::TokenCredential;
 
-use crate::ports::{Directory, Fence};
+use crate::ports::{Directory, Fence, Grants};
 use crate::tls;
 
 pub mod cloud;
@@ -76,6 +76,11 @@ impl Azure {
 }
 
 impl Azure {
+    /// Rights in the directory.
+    pub fn grants(&self) -> impl Grants + use<> {
+        self.directory.clone()
+    }
+
     /// Applications in the directory.
     pub fn directory(&self) -> impl Directory + use<> {
         self.directory.clone()

@@ -16,6 +16,7 @@ mod describe;
 mod fault;
 mod get;
 mod human;
+mod install;
 mod local;
 mod log;
 mod manifests;
@@ -185,6 +186,15 @@ enum Command {
     /// The root certificates of issuers
     #[command(subcommand)]
     Ca(ca::Command),
+    /// An operator that runs in Azure
+    #[command(subcommand)]
+    Install(install::Command),
+    /// Takes an operator in Azure back
+    #[command(subcommand)]
+    Uninstall(install::Uninstall),
+    /// Another release of an operator in Azure
+    #[command(subcommand)]
+    Upgrade(install::Upgrade),
     /// Prints the kinds as Kubernetes' custom resource definitions
     Crds(meta::CrdsArgs),
     /// Prints a completion script

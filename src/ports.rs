@@ -178,6 +178,15 @@ pub trait Directory: Send + Sync {
     async fn revoke_consent(&self, id: &str) -> Result<(), Fault>;
 }
 
+/// What a service principal may do in Microsoft Graph.
+#[async_trait]
+pub trait Grants: Send + Sync {
+    /// Whether it may make applications, and change those that it owns.
+    async fn may_own_applications(&self, principal: &str) -> Result<bool, Fault>;
+    /// What an administrator has to do for that.
+    async fn grant(&self, principal: &str) -> String;
+}
+
 /// What names an application.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum ApplicationKey {

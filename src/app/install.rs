@@ -13,7 +13,7 @@ use super::{App, Error, Result, wire};
 use crate::core::Fault;
 use crate::core::install::{self, action, resources};
 pub use crate::core::install::{Action, Facts, Resource, Sort, Wanted};
-use crate::ports::Resources;
+use crate::ports::{Grants, Resources};
 
 mod patience;
 mod removal;
@@ -73,15 +73,17 @@ pub struct Installation {
     /// What it is to be.
     pub wanted: Wanted,
     resources: Arc<dyn Resources>,
+    grants: Arc<dyn Grants>,
 }
 
 impl App {
     /// The installation that is asked for, in the app's cloud.
     ///
     /// # Errors
-    /// A name cannot be had, or no subscription is known.
+    /// No subscription is known, or the cloud cannot be spoken to.
     pub async fn installation(&self, request: Request) -> Result<Installation> {
-        let wire::Ground { resources, subscription, environment } = wire::ground(self).await?;
+        let wire::Ground { resources, grants, subscription, environment } =
+            wire::ground(self).await?;
         let subscription = request.subscription.or(subscription).ok_or(Error::NoSubscription)?;
         let scope =
             format!("/subscriptions/{subscription}/resourceGroups/{}", request.resource_group);
@@ -99,15 +101,22 @@ impl App {
             image: request.image,
             environment,
         };
-        install::check(&wanted).map_err(|invalid| Error::Install {
-            problem: format!("{} {}", invalid.path, invalid.problem),
-            remedy: String::new(),
-        })?;
-        Ok(Installation { wanted, resources })
+        Ok(Installation { wanted, resources, grants })
     }
 }
 
 impl Installation {
+    /// Whether it can be made as it is asked for.
+    ///
+    /// # Errors
+    /// A name cannot be had, or a right would be given too widely.
+    pub fn check(&self) -> Result<()> {
+        install::check(&self.wanted).map_err(|invalid| Error::Install {
+            problem: invalid.to_string(),
+            remedy: String::new(),
+        })
+    }
+
     /// What is there, and what is to be done: reads alone.
     pub async fn plan(&self) -> Result<Vec<Step>> {
         let mut facts = Facts::default();
@@ -164,6 +173,36 @@ impl Installation {
             facts.learn(resource.sort, &seen);
         }
         Ok(())
+    }
+
+    /// What an administrator has to do for the operator to make app registrations; nothing where it may
+    /// already. Who may not look is told all the same.
+    ///
+    /// # Errors
+    /// There is no such installation.
+    pub async fn graph_grant(&self) -> Result<Option<String>> {
+        let facts = self.facts().await?;
+        let principal = facts.principal.ok_or_else(not_there)?;
+        let granted = self.grants.may_own_applications(&principal).await;
+        Ok(if granted.unwrap_or(false) { None } else { Some(self.grants.grant(&principal).await) })
+    }
+
+    /// The home, as `--home` takes it, where its account is there.
+    pub async fn home(&self) -> Result<Option<String>> {
+        Ok(self.facts().await?.blob.as_deref().map(install::home_url))
+    }
+
+    /// What identity and account say, as far as they are there.
+    async fn facts(&self) -> Result<Facts> {
+        let mut facts = Facts::default();
+        let all = resources(&self.wanted, &facts);
+        let telling = |sort: &Sort| matches!(sort, Sort::Identity | Sort::Account);
+        for resource in all.iter().filter(|resource| telling(&resource.sort)) {
+            if let Some(seen) = self.see(resource).await? {
+                facts.learn(resource.sort, &seen);
+            }
+        }
+        Ok(facts)
     }
 
     async fn see(&self, resource: &Resource) -> Result<Option<Value>, Fault> {
@@ -227,6 +266,14 @@ fn somebody_elses(resource: &Resource) -> Error {
     Error::Install {
         problem: format!("{} is there and was not made by this installation", resource.id),
         remedy: "choose another --name, --storage-account or --resource-group".to_owned(),
+    }
+}
+
+fn not_there() -> Error {
+    Error::Install {
+        problem: "there is no such installation".to_owned(),
+        remedy: "`aci-operator install azure` makes one; --resource-group and --name say which"
+            .to_owned(),
     }
 }
 

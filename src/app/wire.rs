@@ -26,6 +26,7 @@ use crate::azure::{self, Cloud, Environment, credential};
 use crate::cluster::{self, Cluster};
 use crate::core::Fault;
 use crate::core::container_group::{Body, GroupId};
+use crate::core::install::SELF;
 use crate::emulator::engine::docker::Docker;
 use crate::emulator::engine::none::Nothing;
 use crate::emulator::{self, Config};
@@ -34,8 +35,8 @@ use crate::http::{self, Readiness};
 use crate::metrics::Metrics;
 use crate::pki::LocalAuthority;
 use crate::ports::{
-    Change, Clock as _, ContainerGroups, Directory as Applications, Entry, Fence, ObjectKey,
-    OsRandom, Phase, Random as _, ResourceGroups, Resources, SystemClock,
+    Change, Clock as _, ContainerGroups, Directory as Applications, Entry, Fence, Grants,
+    ObjectKey, OsRandom, Phase, Random as _, ResourceGroups, Resources, SystemClock,
 };
 use crate::probe::TlsProbe;
 use crate::reconcile::container_group::Preview;
@@ -206,6 +207,7 @@ pub(super) struct Azure {
     pub(super) groups: Arc<dyn ContainerGroups>,
     resource_groups: Arc<dyn ResourceGroups>,
     resources: Arc<dyn Resources>,
+    grants: Arc<dyn Grants>,
     directory: Arc<dyn Applications>,
     /// Subscription where a manifest names none.
     pub(super) subscription: Option<String>,
@@ -222,12 +224,13 @@ pub(super) async fn azure(app: &App, home: &Home, metrics: &Metrics) -> Result<A
     let azure =
         azure::Azure::new(&cloud, credential, observer, &home.fence).map_err(Error::Azure)?;
     let subscription = credential::default_subscription(&environment).map_err(Error::Azure)?;
-    let directory = Arc::new(azure.directory());
+    let (directory, grants) = (Arc::new(azure.directory()), Arc::new(azure.grants()));
     let azure = Arc::new(azure);
     Ok(Azure {
         groups: azure.clone(),
         resource_groups: azure.clone(),
         resources: azure,
+        grants,
         directory,
         subscription,
     })
@@ -321,6 +324,7 @@ impl Operator {
             secrets: home.secrets.clone(),
             requests: home.requests.clone(),
             home_id: home.seat.id().to_owned(),
+            own_group: std::env::var(SELF).ok().filter(|id| !id.is_empty()),
             default_subscription: azure.subscription,
             metrics,
             sightings: Arc::new(Sightings::default()),

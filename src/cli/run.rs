@@ -101,6 +101,9 @@ impl Session {
             Command::Token(args) => self.token(args).await,
             Command::Open(args) => self.open(args).await,
             Command::Ca(command) => self.ca(command).await,
+            Command::Install(command) => self.install(command).await,
+            Command::Uninstall(command) => self.uninstall(command).await,
+            Command::Upgrade(command) => self.upgrade(command).await,
             // Answered before there is a session.
             Command::Completions(_) | Command::Crds(_) | Command::Version(_) => Ok(Exit::Done),
         }

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::patience::{Clock, Patience};
-use super::{Facts, Installation, News, Resource, Sort, container_state, failed};
-use crate::app::{Error, Result};
+use super::{Installation, News, Resource, Sort, container_state, failed, not_there};
+use crate::app::Result;
 use crate::core::install::{Action, group_body};
 use crate::core::install::{action, resources, trial_of};
 
@@ -97,29 +97,9 @@ impl Installation {
             clock.wait(&what, tell).await.map_err(|_| failed(trial, &seen))?;
         }
     }
-
-    async fn facts(&self) -> Result<Facts> {
-        let mut facts = Facts::default();
-        let all = resources(&self.wanted, &facts);
-        let telling = |sort: &Sort| matches!(sort, Sort::Identity | Sort::Account);
-        for resource in all.iter().filter(|resource| telling(&resource.sort)) {
-            if let Some(seen) = self.see(resource).await? {
-                facts.learn(resource.sort, &seen);
-            }
-        }
-        Ok(facts)
-    }
 }
 
 fn exit_code(group: &Value) -> Option<i64> {
     let container = &group["properties"]["containers"][0]["properties"]["instanceView"];
     container["currentState"]["exitCode"].as_i64()
-}
-
-fn not_there() -> Error {
-    Error::Install {
-        problem: "there is no such installation".to_owned(),
-        remedy: "`aci-operator install azure` makes one; --resource-group and --name say which"
-            .to_owned(),
-    }
 }

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use super::{AUTHORITY, GRAPH, RESOURCE_MANAGER, azure, cloud};
 use crate::app::{App, CloudName, Result};
 use crate::metrics::Metrics;
-use crate::ports::Resources;
+use crate::ports::{Grants, Resources};
 
 /// What an installation in Azure stands on.
 pub(in crate::app) struct Ground {
     pub(in crate::app) resources: Arc<dyn Resources>,
+    pub(in crate::app) grants: Arc<dyn Grants>,
     /// The subscription in use.
     pub(in crate::app) subscription: Option<String>,
     /// What the operator's container must be told of a cloud that is not the public one.
@@ -33,5 +34,6 @@ pub(in crate::app) async fn ground(app: &App) -> Result<Ground> {
             (GRAPH.to_owned(), cloud.graph.to_string()),
         ]);
     }
-    Ok(Ground { resources: azure.resources, subscription: azure.subscription, environment })
+    let super::Azure { resources, grants, subscription, .. } = azure;
+    Ok(Ground { resources, grants, subscription, environment })
 }
