@@ -143,6 +143,11 @@ impl Cluster {
         key.namespace.as_deref().unwrap_or_else(|| self.objects_namespace())
     }
 
+    /// The key with its namespace.
+    fn placed(&self, key: &ObjectKey) -> ObjectKey {
+        ObjectKey { namespace: Some(self.namespace_of(key).to_owned()), ..key.clone() }
+    }
+
     /// Where objects are that are named without a namespace.
     fn objects_namespace(&self) -> &str {
         self.place.objects.as_deref().unwrap_or(&self.place.namespace)

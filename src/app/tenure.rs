@@ -117,7 +117,10 @@ async fn keep(lease: &mut dyn Lease, fence: &Fence) {
         sleep(pause).await;
         let asked = Instant::now();
         match timeout(pause, lease.renew()).await {
-            Ok(Ok(true)) => fence.extend(asked, Some(term)),
+            Ok(Ok(true)) => {
+                fence.extend(asked, Some(term));
+                tracing::debug!("the lease is renewed");
+            }
             Ok(Ok(false)) => {
                 tracing::error!("another daemon has the home now");
                 return;

@@ -47,6 +47,7 @@ impl HttpClient for Fenced {
             return client.execute_request(request).await;
         }
         let mut answer = std::pin::pin!(client.execute_request(request));
+        tracing::debug!(path = request.url().path(), "a write begins");
         loop {
             let leave = self.fence.check(Instant::now());
             leave.map_err(|fault| Error::with_error(ErrorKind::Other, fault, "not sent"))?;

@@ -237,10 +237,15 @@ impl Ledger for Cluster {
         let answer =
             self.of(key).patch(&key.name, &PatchParams::default(), &Patch::Merge(&patch)).await;
         match answer {
-            Ok(_) => Ok(()),
-            Err(e) if fault::is_absent(&e) => Ok(()),
-            Err(e) => Err(fault(&e)),
+            Ok(_) => {}
+            Err(e) if fault::is_absent(&e) => {}
+            Err(e) => return Err(fault(&e)),
         }
+        if left.is_empty() {
+            // Gone now, whatever the watch has said so far: others waited for that.
+            self.shared.objects.forget(&self.placed(key));
+        }
+        Ok(())
     }
 
     async fn memory(&self, key: &ObjectKey) -> Result<Option<Value>, Fault> {

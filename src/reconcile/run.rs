@@ -205,6 +205,10 @@ async fn apply<K: Kind>(
             if outcome.changed {
                 around.wake_consumers(&key);
             }
+            if outcome.gone {
+                // What it referred to may have waited for that: an issuer goes when its last group has.
+                object.references().iter().for_each(|named| around.wakes.wake(named));
+            }
             (around.passed)(&key);
             Ok::<_, Fault>(outcome.action())
         })

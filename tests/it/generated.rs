@@ -1,6 +1,6 @@
 //! Files that are made from the code: each equals what the code makes now.
 //!
-//! `UPDATE_DOCS=1 cargo test --test it generated` writes them.
+//! `UPDATE_DOCS=1 cargo test --test it -- generated kubernetes` writes them.
 
 use std::fs;
 use std::path::Path;
@@ -18,7 +18,7 @@ pub(super) fn assert_generated(file: &str, text: &str) {
     let there = fs::read_to_string(&path).unwrap_or_default();
     assert!(
         there == text,
-        "{file} is not what the code makes: `UPDATE_DOCS=1 cargo test --test it generated`"
+        "{file} is not what the code makes: `UPDATE_DOCS=1 cargo test --test it -- generated kubernetes`"
     );
 }
 

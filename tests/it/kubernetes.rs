@@ -12,7 +12,7 @@ mod immutable;
 mod refusals;
 mod release;
 #[path = "../shared/kubernetes.rs"]
-mod server;
+pub(super) mod server;
 
 /// Objects of the kind of `manifest`.
 fn api(client: &Client, manifest: &Value) -> Api<DynamicObject> {

@@ -18,6 +18,7 @@ mod foreign;
 mod kills;
 mod manifests;
 mod measured;
+mod replicas;
 mod secrecy;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_aci-operator");

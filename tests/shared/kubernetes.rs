@@ -17,14 +17,14 @@ use kube::{Api, Client, Config};
 use serde_json::json;
 
 /// The server that [`server`] starts.
-pub(super) struct Server {
+pub(crate) struct Server {
     kubeconfig: PathBuf,
     /// Its standard input is open as long as this process lives.
     _process: Child,
 }
 
 /// The API server of this process, with the kinds in it.
-pub(super) fn server() -> &'static Server {
+pub(crate) fn server() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
     SERVER.get_or_init(|| {
         let server = Server::start();
@@ -52,7 +52,12 @@ fn tools() -> PathBuf {
 
 impl Server {
     /// An empty server, for as long as this value lives.
-    pub(super) fn start() -> Self {
+    pub(crate) fn start() -> Self {
+        Self::start_with("")
+    }
+
+    /// The same with more flags for kube-apiserver.
+    pub(crate) fn start_with(flags: &str) -> Self {
         static STARTED: AtomicU32 = AtomicU32::new(0);
         let program = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/kubernetes/server");
         let (process, number) = (std::process::id(), STARTED.fetch_add(1, Ordering::Relaxed));
@@ -61,6 +66,7 @@ impl Server {
         let mut child = Command::new(program)
             .arg(&folder)
             .env("KUBERNETES_BIN", tools())
+            .env("API_SERVER_FLAGS", flags)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -72,12 +78,12 @@ impl Server {
     }
 
     /// Of a cluster administrator.
-    pub(super) fn kubeconfig(&self) -> &Path {
+    pub(crate) fn kubeconfig(&self) -> &Path {
         &self.kubeconfig
     }
 
     /// A client of this test's runtime, as administrator, whose namespace is `name`, made anew.
-    pub(super) async fn namespace(&self, name: &str) -> Client {
+    pub(crate) async fn namespace(&self, name: &str) -> Client {
         let client = self.client(name, None).await;
         let namespace = serde_json::from_value(json!({"metadata": {"name": name}})).unwrap();
         let namespaces: Api<Namespace> = Api::all(client.clone());
@@ -86,7 +92,7 @@ impl Server {
     }
 
     /// A client of this test's runtime, as administrator or as somebody else.
-    pub(super) async fn client(&self, namespace: &str, who: Option<&str>) -> Client {
+    pub(crate) async fn client(&self, namespace: &str, who: Option<&str>) -> Client {
         tls::install_provider();
         let kubeconfig = Kubeconfig::read_from(&self.kubeconfig).unwrap();
         let options = KubeConfigOptions::default();
@@ -97,12 +103,12 @@ impl Server {
     }
 
     /// What kubectl says.
-    pub(super) fn kubectl(&self, arguments: &[&str], input: &str) -> Output {
+    pub(crate) fn kubectl(&self, arguments: &[&str], input: &str) -> Output {
         self.tool("kubectl", arguments, input)
     }
 
     /// What a program of the tools says; `input` is its standard input.
-    pub(super) fn tool(&self, name: &str, arguments: &[&str], input: &str) -> Output {
+    pub(crate) fn tool(&self, name: &str, arguments: &[&str], input: &str) -> Output {
         let mut child = Command::new(tools().join(name))
             .args(arguments)
             .env("KUBECONFIG", self.kubeconfig())
@@ -117,7 +123,7 @@ impl Server {
     }
 
     /// Standard output of a kubectl that succeeds.
-    pub(super) fn kubectl_done(&self, arguments: &[&str]) -> String {
+    pub(crate) fn kubectl_done(&self, arguments: &[&str]) -> String {
         let output = self.kubectl(arguments, "");
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "kubectl {arguments:?}: {errors}");

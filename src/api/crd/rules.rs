@@ -39,11 +39,15 @@ const FREE_PORT: &str = "self.port != 22 && !(self.port >= 1025 && self.port <= 
 const UNIQUE_PORTS: &str = "self.all(port, self.exists_one(other, other.port == port.port \
      && (has(other.protocol) && other.protocol == 'UDP') \
      == (has(port.protocol) && port.protocol == 'UDP')))";
+const SHARED_PORTS: &str = "the containers of a group share its ports: one is taken twice";
 const ONE_PROBE: &str = "[has(self.exec), has(self.httpGet)].exists_one(given, given)";
 const PROBE: &str = "needs exactly one of `exec` and `httpGet`";
 const DURATION: &str = r"self.matches('^(0|( *[0-9]+ *[a-zA-Zµ]+ *)+)$')";
 const NO_DURATION: &str = "is no duration: write it as `90d` or `12h`";
-const DNS_NAME: &str = r"!isIP(self) && self.matches('^([*][.])?[a-zA-Z0-9]([-a-zA-Z0-9]{0,61}[a-zA-Z0-9])?([.][a-zA-Z0-9]([-a-zA-Z0-9]{0,61}[a-zA-Z0-9])?)*$')";
+const NO_ADDRESS: &str = "!isIP(self)";
+const ADDRESS: &str = "is an IP address; addresses are added by the operator";
+const NO_DNS_NAME: &str = "has a label which is not one of a DNS name";
+const DNS_NAME: &str = r"self.matches('^([*][.])?[a-zA-Z0-9]([-a-zA-Z0-9]{0,61}[a-zA-Z0-9])?([.][a-zA-Z0-9]([-a-zA-Z0-9]{0,61}[a-zA-Z0-9])?)*$')";
 
 pub(super) const EVERY_KIND: &[Rule] = &[rule(
     "",
@@ -80,7 +84,7 @@ pub(super) const CONTAINER_GROUP: &[Rule] = &[
         r"a tag's name has 1 to 512 characters and none of `< > % & \ ? /`",
     ),
     rule("spec.containers[]", "self.name != 'aci-operator-tls'", SIDECAR).of(".name"),
-    rule("spec.containers[].ports", UNIQUE_PORTS, "another port before it is the same"),
+    rule("spec.containers[].ports", UNIQUE_PORTS, SHARED_PORTS),
     rule("spec.containers[].ports[]", FREE_PORT, RESERVED_PORT).of(".port"),
     rule(
         "spec.containers[].environmentVariables[]",
@@ -183,7 +187,7 @@ pub(super) const CONTAINER_GROUP: &[Rule] = &[
          self.containers.exists_one(other, has(other.ports) && other.ports.exists(taken, \
          taken.port == port.port && (has(taken.protocol) && taken.protocol == 'UDP') \
          == (has(port.protocol) && port.protocol == 'UDP')))))",
-        "the containers of a group share its ports: one is taken twice",
+        SHARED_PORTS,
     )
     .of(".containers"),
     rule(
@@ -202,11 +206,8 @@ pub(super) const CONTAINER_GROUP: &[Rule] = &[
         "443 is the sidecar's: let the container listen on another port",
     )
     .of(".tls.upstream.port"),
-    rule(
-        "spec.tls.hosts[]",
-        DNS_NAME,
-        "is no DNS name: labels of letters, digits and hyphens; addresses are added by the operator",
-    ),
+    rule("spec.tls.hosts[]", NO_ADDRESS, ADDRESS),
+    rule("spec.tls.hosts[]", DNS_NAME, NO_DNS_NAME),
     rule("spec.tls.duration", DURATION, NO_DURATION),
 ];
 
@@ -223,11 +224,8 @@ pub(super) const ISSUER: &[Rule] = &[
         "!self.startsWith('*')",
         "a domain permits all names below it: leave out the `*.`",
     ),
-    rule(
-        "spec.localCA.permittedDomains[]",
-        DNS_NAME,
-        "is no DNS name: labels of letters, digits and hyphens",
-    ),
+    rule("spec.localCA.permittedDomains[]", NO_ADDRESS, ADDRESS),
+    rule("spec.localCA.permittedDomains[]", DNS_NAME, NO_DNS_NAME),
 ];
 
 pub(super) const APP_REGISTRATION: &[Rule] = &[

@@ -24,7 +24,7 @@ fn values(name: &str) -> String {
 
 impl Server {
     /// Standard output of a helm that succeeds.
-    pub(super) fn helm_done(&self, arguments: &[&str]) -> String {
+    pub(crate) fn helm_done(&self, arguments: &[&str]) -> String {
         let output = self.tool("helm", arguments, "");
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "helm {arguments:?}: {errors}");
