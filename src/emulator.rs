@@ -19,6 +19,7 @@ pub mod model;
 pub mod proxy;
 mod requests;
 mod server;
+mod storage;
 mod world;
 
 pub use self::access::{Access, Accesses};

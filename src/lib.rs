@@ -7,6 +7,7 @@
 pub mod api;
 pub mod app;
 pub mod azure;
+pub mod blobs;
 pub mod cli;
 pub mod cluster;
 pub mod core;

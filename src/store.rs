@@ -1,7 +1,9 @@
 //! What the operator remembers: ledger, status, secrets, requests, events.
 //!
 //! A home is a set of named blobs. What they mean is here; where they lie is behind `Blobs`: files
-//! of a directory (`files`).
+//! of a directory (`files`), or blobs of Azure (`container`, behind what is remembered of them,
+//! `cached`). There, secrets, pairs and the digest key are in a second container: who may read status may
+//! not read keys.
 //!
 //! | blob | content |
 //! |---|---|
@@ -18,19 +20,24 @@
 //! All but secrets and the digest key are JSON. Every name from outside is one segment, escaped, so
 //! that none can climb or hide.
 
+use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::sync::Mutex;
+use url::Url;
 
+use crate::blobs::{Access, Expected, Version};
 use crate::core::Fault;
-use crate::ports::{Lease, ObjectKey, Random};
+use crate::ports::{Lease, ObjectKey, Random, Requests};
 
+mod cached;
+mod container;
 mod files;
+mod lease;
 mod ledger;
 mod names;
 mod requests;
@@ -40,16 +47,16 @@ mod secrets;
 /// Named blobs. A name is made of escaped segments with `/` between.
 #[async_trait]
 trait Blobs: Send + Sync {
-    /// The content of a blob, if there is one.
-    async fn get(&self, name: &str) -> Result<Option<Vec<u8>>, Fault>;
-    /// Replaces a blob whole.
-    async fn put(&self, name: &str, content: Vec<u8>) -> Result<(), Fault>;
-    /// Makes a blob where there is none.
-    async fn create(&self, name: &str, content: Vec<u8>) -> Result<(), Fault>;
-    /// Deletes a blob; one that is not there is success.
-    async fn delete(&self, name: &str) -> Result<(), Fault>;
+    /// A blob, if there is one.
+    async fn get(&self, name: &str) -> Result<Option<Found>, Fault>;
+    /// Makes or replaces a blob whole, and says whether it did: not where it is other than `expected`.
+    async fn put(&self, name: &str, content: Vec<u8>, expected: Expected) -> Result<bool, Fault>;
+    /// Deletes a blob, and says whether none is there now: not where it is other than `expected`.
+    async fn delete(&self, name: &str, expected: Expected) -> Result<bool, Fault>;
     /// The next segments below `prefix`, sorted.
     async fn list(&self, prefix: &str) -> Result<Vec<String>, Fault>;
+    /// Everything below `prefix`, by name.
+    async fn all(&self, prefix: &str) -> Result<BTreeMap<String, Vec<u8>>, Fault>;
     /// An item whenever something below `prefix` may have changed.
     fn hints(&self, prefix: &str) -> BoxStream<'static, ()>;
     /// The name of a blob for people.
@@ -60,14 +67,30 @@ trait Blobs: Send + Sync {
     async fn is_taken(&self) -> Result<bool, Fault>;
 }
 
+/// A blob as it was read.
+struct Found {
+    content: Vec<u8>,
+    version: Version,
+}
+
+/// What becomes of a blob.
+enum Edit<T> {
+    Keep,
+    Write(T),
+    Delete,
+}
+
+/// So often a blob is read again that somebody else wrote meanwhile.
+const ATTEMPTS: usize = 20;
+
 /// A home: implements [`crate::ports::Seat`], [`crate::ports::Ledger`], [`crate::ports::Secrets`] and
 /// [`crate::ports::RequestBox`].
 pub struct Store {
     blobs: Arc<dyn Blobs>,
     random: Arc<dyn Random>,
     id: String,
-    /// Held while a blob is read, changed and written.
-    writing: Mutex<()>,
+    /// The requests of each object as this process read them last: what it changes is their difference.
+    asked: Mutex<BTreeMap<ObjectKey, Requests>>,
 }
 
 impl Store {
@@ -76,9 +99,27 @@ impl Store {
     /// # Errors
     /// The directory cannot be read or written, or its file `home` is broken.
     pub async fn open(dir: &Path, random: Arc<dyn Random>) -> Result<Self, Fault> {
-        let blobs: Arc<dyn Blobs> = Arc::new(files::Files::open(dir)?);
+        Self::over(Arc::new(files::Files::open(dir)?), random).await
+    }
+
+    /// Opens the home in the blob container at `url`, such as
+    /// `https://ACCOUNT.blob.core.windows.net/CONTAINER`; a new one gets its id. The container and the one
+    /// for secrets, `CONTAINER-secrets`, exist.
+    ///
+    /// # Errors
+    /// The container cannot be read, or, where it is new, written; its blob `home` is broken.
+    pub async fn open_container(
+        url: &Url,
+        access: &Access,
+        random: Arc<dyn Random>,
+    ) -> Result<Self, Fault> {
+        let containers = container::Containers::open(url, access)?;
+        Self::over(Arc::new(cached::Cached::new(Arc::new(containers))), random).await
+    }
+
+    async fn over(blobs: Arc<dyn Blobs>, random: Arc<dyn Random>) -> Result<Self, Fault> {
         let id = seat::identify(&*blobs, &*random).await?;
-        Ok(Self { blobs, random, id, writing: Mutex::new(()) })
+        Ok(Self { blobs, random, id, asked: Mutex::default() })
     }
 
     async fn read<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, Fault> {
@@ -86,32 +127,67 @@ impl Store {
     }
 
     async fn write<T: Serialize + Sync>(&self, name: &str, value: &T) -> Result<(), Fault> {
-        self.blobs.put(name, encode(&*self.blobs, name, value)?).await
+        let content = encode(&*self.blobs, name, value)?;
+        self.blobs.put(name, content, Expected::Anything).await.map(drop)
     }
 
-    /// All objects that have a blob below `room`, sorted.
-    async fn keys(&self, room: &str) -> Result<Vec<ObjectKey>, Fault> {
-        keys(&*self.blobs, room).await
-    }
-}
-
-async fn keys(blobs: &dyn Blobs, room: &str) -> Result<Vec<ObjectKey>, Fault> {
-    let mut keys = Vec::new();
-    for kind in blobs.list(room).await? {
-        for name in blobs.list(&format!("{room}/{kind}")).await? {
-            if let (Some(kind), Some(name)) = (names::unescape(&kind), names::unescape(&name)) {
-                keys.push(ObjectKey::new(kind, name));
+    /// Changes a blob so that nobody's change is lost: where somebody else wrote since it was read,
+    /// `edit` is asked again.
+    async fn update<T: DeserializeOwned + Serialize>(
+        &self,
+        name: &str,
+        mut edit: impl FnMut(Option<T>) -> Edit<T> + Send,
+    ) -> Result<(), Fault> {
+        for _ in 0..ATTEMPTS {
+            let (before, expected) = match self.blobs.get(name).await? {
+                Some(found) => (
+                    Some(decode(&*self.blobs, name, &found.content)?),
+                    Expected::Same(found.version),
+                ),
+                None => (None, Expected::Nothing),
+            };
+            // Nothing is awaited while the value is alive: it need not be `Send`.
+            let wanted = match edit(before) {
+                Edit::Keep => return Ok(()),
+                Edit::Write(value) => Some(encode(&*self.blobs, name, &value)?),
+                Edit::Delete => None,
+            };
+            let done = match wanted {
+                Some(content) => self.blobs.put(name, content, expected).await?,
+                None => self.blobs.delete(name, expected).await?,
+            };
+            if done {
+                return Ok(());
             }
         }
+        Err(fault(self.blobs.place(name), &"others write it all the time"))
     }
-    keys.sort();
-    Ok(keys)
+
+    /// What every object has in `room`, sorted by object.
+    async fn of_all<T: DeserializeOwned>(
+        &self,
+        room: &str,
+    ) -> Result<BTreeMap<ObjectKey, T>, Fault> {
+        let mut found = BTreeMap::new();
+        for (name, content) in self.blobs.all(room).await? {
+            if let Some(key) = names::object(&name) {
+                found.insert(key, decode(&*self.blobs, &name, &content)?);
+            }
+        }
+        Ok(found)
+    }
 }
 
 async fn read<T: DeserializeOwned>(blobs: &dyn Blobs, name: &str) -> Result<Option<T>, Fault> {
-    let Some(content) = blobs.get(name).await? else { return Ok(None) };
+    match blobs.get(name).await? {
+        Some(found) => decode(blobs, name, &found.content).map(Some),
+        None => Ok(None),
+    }
+}
+
+fn decode<T: DeserializeOwned>(blobs: &dyn Blobs, name: &str, content: &[u8]) -> Result<T, Fault> {
     // serde's text would repeat what stands there; line and column are enough to find it.
-    serde_json::from_slice(&content).map(Some).map_err(|e| Fault::Store {
+    serde_json::from_slice(content).map_err(|e| Fault::Store {
         what: blobs.place(name),
         problem: format!(
             "is broken at line {}, column {}; it is left as it is",

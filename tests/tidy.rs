@@ -9,10 +9,11 @@ use rust::{is_word, rooms_named, tokens, without_tests};
 mod rust;
 
 /// Rooms that every other room but `core` may name.
-const BOTTOM: &[&str] = &["core", "files", "metrics", "tls"];
+const BOTTOM: &[&str] = &["blobs", "core", "files", "metrics", "tls"];
 
 /// Each top-level module and what it may name beside [`BOTTOM`].
 const LAYERS: &[(&str, &[&str])] = &[
+    ("blobs", &[]),
     ("core", &[]),
     ("files", &[]),
     ("metrics", &[]),

@@ -49,6 +49,8 @@ pub struct Status {
     pub authority: String,
     /// URL of Microsoft Graph.
     pub graph: String,
+    /// URL of the storage accounts' blobs, each account at `/NAME`.
+    pub blob: String,
     /// Certificate of its CA, a PEM file.
     pub ca: PathBuf,
     /// Name of the container engine.
@@ -242,6 +244,7 @@ fn describe(endpoints: Endpoints, status: emulator::Status) -> Status {
         resource_manager: endpoints.arm,
         authority: endpoints.entra,
         graph: endpoints.graph,
+        blob: endpoints.blob,
         ca: endpoints.ca,
         engine: status.engine,
         pid: status.pid,

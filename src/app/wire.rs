@@ -41,7 +41,7 @@ use crate::ports::{
 use crate::probe::TlsProbe;
 use crate::reconcile::container_group::Preview;
 use crate::reconcile::{self, Ctx, Sightings};
-use crate::source::{Directory, Options, merge, scan};
+use crate::source::{Directory, Keep, Options, merge, scan};
 use crate::store::Store;
 
 mod install;
@@ -56,6 +56,8 @@ const RESOURCE_MANAGER: &str = "ACI_OPERATOR_RESOURCE_MANAGER_URL";
 const AUTHORITY: &str = "AZURE_AUTHORITY_HOST";
 /// Graph's address, the same way.
 const GRAPH: &str = "ACI_OPERATOR_GRAPH_URL";
+/// The program with which local Azure keeps blobs; without, `azurite-blob` of `PATH`.
+const AZURITE: &str = "ACI_OPERATOR_AZURITE";
 
 /// What the sources say, as it comes.
 pub(super) type Changes = BoxStream<'static, Change>;
@@ -130,7 +132,7 @@ pub(super) fn read_manifests(paths: &[PathBuf]) -> Result<Manifests> {
     for (path, parsed) in &snapshot.files {
         manifests.problems.extend(parsed.problems.iter().map(ToString::to_string));
         for document in &parsed.documents {
-            let place = format!("{}:{}", path.display(), document.line);
+            let place = format!("{path}:{}", document.line);
             let warnings = api::check::warnings(&document.object);
             manifests.warnings.extend(warnings.iter().map(|warning| format!("{place}: {warning}")));
             manifests.objects.push(Manifest { object: document.object.clone(), place });
@@ -193,12 +195,19 @@ fn directory(home: &Home, paths: &[PathBuf], prune: bool) -> Result<Directory> {
     let whole = |path: &PathBuf| std::path::absolute(path).map_err(|e| Error::file(path, &e));
     Ok(Directory {
         paths: paths.iter().map(whole).collect::<Result<_>>()?,
+        keep: keep(home, prune),
+    })
+}
+
+/// Where the objects of a source are kept.
+fn keep(home: &Home, prune: bool) -> Keep {
+    Keep {
         ledger: home.ledger.clone(),
         requests: home.requests.clone(),
         clock: Arc::new(SystemClock),
         random: Arc::new(OsRandom),
         options: Options { prune },
-    })
+    }
 }
 
 /// Azure, as the home sees it.
@@ -427,7 +436,10 @@ pub(super) async fn serve_local(dir: &Path, engine: Engine, stop: CancellationTo
             (Arc::new(docker.map_err(|e| Error::Engine(e.to_string()))?), "docker")
         }
     };
-    let config = Config::new(dir.to_owned(), engine, name, now);
+    let mut config = Config::new(dir.to_owned(), engine, name, now);
+    if let Some(program) = std::env::var_os(AZURITE) {
+        config.azurite = program.into();
+    }
     let served = emulator::serve(config, stop.cancelled_owned()).await;
     served.map_err(|e| Error::Local { problem: e.to_string(), remedy: String::new() })
 }

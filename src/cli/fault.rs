@@ -18,12 +18,15 @@ pub(super) struct Filter {
     /// Only this container group
     #[arg(long, value_name = "NAME")]
     group: Option<String>,
+    /// Only what is in this blob container
+    #[arg(long, value_name = "NAME")]
+    container: Option<String>,
     /// So many times; without, until cleared
     #[arg(long, value_name = "COUNT")]
     times: Option<u32>,
 }
 
-const OPERATIONS: [&str; 20] = [
+const OPERATIONS: [&str; 24] = [
     "put",
     "patch",
     "get",
@@ -38,6 +41,10 @@ const OPERATIONS: [&str; 20] = [
     "resource-group",
     "role-assignment",
     "other",
+    "blob-read",
+    "blob-write",
+    "blob-list",
+    "blob-lease",
     "graph-read",
     "graph-write",
     "entra-keys",
@@ -45,6 +52,9 @@ const OPERATIONS: [&str; 20] = [
     "entra-token",
     "identity",
 ];
+
+/// What `fault blob` may answer.
+const STATUSES: [&str; 4] = ["409", "412", "429", "503"];
 
 #[derive(Debug, Subcommand)]
 #[command(
@@ -92,6 +102,24 @@ pub(super) enum FaultCommand {
     /// The connection drops without an answer
     #[command(after_help = "Example:\n  aci-operator local fault reset --times 1")]
     Reset(Filter),
+    /// The Blob service refuses: 409 conflict, 412 condition not met, 429 throttled, 503 busy
+    #[command(after_help = "\
+Examples:
+  aci-operator local fault blob 412 --times 1
+  aci-operator local fault blob 503 --retry-after 2s --operation blob-write --container home")]
+    Blob {
+        /// The status
+        #[arg(value_parser = STATUSES)]
+        status: String,
+        /// What the header Retry-After asks; without, it is not sent
+        #[arg(long, value_name = "DURATION", value_parser = names::duration)]
+        retry_after: Option<Duration>,
+        #[command(flatten)]
+        filter: Filter,
+    },
+    /// A blob is written, and the connection drops before that is said
+    #[command(after_help = "Example:\n  aci-operator local fault blob-answer-lost --times 1")]
+    BlobAnswerLost(Filter),
     /// The WebSocket of an exec session is refused
     #[command(
         after_help = "Example:\n  aci-operator local fault exec-refused --group app-with-ssl"
@@ -241,6 +269,14 @@ fn injection(command: &FaultCommand) -> Value {
             let millis = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
             (json!({"fault": "latency", "millis": millis}), filter)
         }
+        F::Blob { status, retry_after, filter } => {
+            let status: Option<u16> = status.parse().ok();
+            let retry_after = retry_after.map(|after| after.as_secs());
+            let effect =
+                json!({"fault": "blob-refused", "status": status, "retryAfter": retry_after});
+            (effect, filter)
+        }
+        F::BlobAnswerLost(filter) => (json!({"fault": "blob-answer-lost"}), filter),
         F::Reset(filter) => (json!({"fault": "reset"}), filter),
         F::ExecRefused(filter) => (json!({"fault": "exec-refused"}), filter),
         F::ExecDies { after, filter } => {
@@ -278,6 +314,7 @@ fn injection(command: &FaultCommand) -> Value {
     let mut injection = effect;
     injection["operation"] = json!(filter.operation);
     injection["group"] = json!(filter.group);
+    injection["container"] = json!(filter.container);
     injection["times"] = json!(filter.times);
     injection
 }

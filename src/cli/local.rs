@@ -144,6 +144,7 @@ impl Session {
             ("Resource manager", status.resource_manager.clone()),
             ("Authority", status.authority.clone()),
             ("Graph", status.graph.clone()),
+            ("Blobs", status.blob.clone()),
             ("CA", status.ca.display().to_string()),
             ("Engine", status.engine.clone()),
             ("Process", status.pid.to_string()),

@@ -19,6 +19,7 @@ use super::installation::same_secret;
 use super::kept::Kept;
 use super::model::Accident;
 use super::requests::Requests;
+use super::storage::Storage;
 use super::world::World;
 
 /// What can be injected: a fault that waits for requests, or an accident that happens now.
@@ -65,6 +66,7 @@ pub(super) struct Admin {
     pub(super) world: Arc<World>,
     pub(super) directory: Arc<Kept<Directory>>,
     pub(super) entra: Arc<Entra>,
+    pub(super) storage: Arc<Storage>,
     pub(super) requests: Arc<Requests>,
     pub(super) engine: String,
     pub(super) token: String,
@@ -134,8 +136,9 @@ async fn reset(State(admin): State<Arc<Admin>>) -> Response {
     admin.directory.with(Directory::wipe);
     admin.entra.wipe();
     admin.world.access.clear();
-    match admin.world.reset().await {
+    let emptied = admin.world.reset().await.map_err(|error| error.to_string());
+    match emptied.and(admin.storage.reset().await.map_err(|error| error.to_string())) {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
-        Err(error) => (StatusCode::BAD_GATEWAY, error.to_string()).into_response(),
+        Err(error) => (StatusCode::BAD_GATEWAY, error).into_response(),
     }
 }

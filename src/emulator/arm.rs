@@ -7,6 +7,7 @@ mod exec;
 mod limits;
 mod rights;
 mod route;
+mod storage;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +30,7 @@ use super::installation::Installation;
 use super::kept::Kept;
 use super::model::{Azure, Error, Principal, Reply};
 use super::requests::Requests;
+use super::storage::Storage;
 use super::world::World;
 
 pub(super) use self::access::challenge;
@@ -45,6 +47,7 @@ pub(super) struct Arm {
     pub(super) facts: Installation,
     pub(super) requests: Arc<Requests>,
     pub(super) sessions: Arc<Sessions>,
+    pub(super) storage: Arc<Storage>,
     limits: Limits,
 }
 
@@ -57,8 +60,10 @@ impl Arm {
         facts: Installation,
         requests: Arc<Requests>,
         sessions: Arc<Sessions>,
+        storage: Arc<Storage>,
     ) -> Self {
-        Self { world, entra, directory, facts, requests, sessions, limits: Limits::default() }
+        let limits = Limits::default();
+        Self { world, entra, directory, facts, requests, sessions, storage, limits }
     }
 
     /// Every path of ARM.
@@ -173,6 +178,7 @@ impl Arm {
             Route::OperationStatus(_, id) => {
                 world.with(|azure, now| azure.operation_status(now, &id))?
             }
+            Route::Storage(_, place) => self.account(&parts.method, caller, &place, &body).await?,
             Route::OperationResult(_, id) => {
                 world.with(|azure, now| azure.operation_result(now, &id))?
             }

@@ -20,6 +20,8 @@ pub struct Endpoints {
     pub entra: String,
     /// Microsoft Graph.
     pub graph: String,
+    /// Blob service of the storage accounts, each at `/NAME`.
+    pub blob: String,
     /// `IDENTITY_ENDPOINT` of the managed identity, plain HTTP.
     pub identity: String,
     /// Faults, status, reset.

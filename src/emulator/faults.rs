@@ -36,6 +36,14 @@ pub enum Operation {
     RoleAssignment,
     /// Anything else that ARM answers.
     Other,
+    /// GET and HEAD of a blob.
+    BlobRead,
+    /// PUT and DELETE of a blob or container.
+    BlobWrite,
+    /// LIST of blobs or containers.
+    BlobList,
+    /// Anything on leases of blobs and containers.
+    BlobLease,
     /// GET of Microsoft Graph.
     GraphRead,
     /// Anything else of Microsoft Graph.
@@ -48,6 +56,13 @@ pub enum Operation {
     EntraToken,
     /// A token of a group's metadata service.
     Identity,
+}
+
+impl Operation {
+    /// Whether it is of the Blob service.
+    fn is_blob(self) -> bool {
+        matches!(self, Self::BlobRead | Self::BlobWrite | Self::BlobList | Self::BlobLease)
+    }
 }
 
 impl fmt::Display for Operation {
@@ -69,6 +84,9 @@ pub struct Fault {
     /// Only to this container group, by name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
+    /// Only to what is in this blob container.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
     /// So many times; none: until cleared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub times: Option<u32>,
@@ -85,6 +103,16 @@ pub enum Effect {
     },
     /// 409 `ContainerGroupTransitioning`.
     Conflict,
+    /// The Blob service refuses: 409, 412, 429 or 503 with the code that it has for it.
+    BlobRefused {
+        /// The status.
+        status: u16,
+        /// Seconds in the header `Retry-After`, if it is sent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retry_after: Option<u32>,
+    },
+    /// A blob is written or deleted, and the connection ends before that is said.
+    BlobAnswerLost,
     /// 500 `InternalServerError`.
     Error,
     /// The answer comes late.
@@ -143,14 +171,15 @@ pub enum Effect {
 }
 
 impl Fault {
-    /// Whether it is about this operation on this group.
-    fn meets(&self, operation: Operation, group: Option<&str>) -> bool {
+    /// Whether it is about this operation on this group or blob container.
+    fn meets(&self, operation: Operation, place: Option<&str>) -> bool {
         let here = match self.operation {
             Some(only) => only == operation,
             None => self.effect.applies_to(operation),
         };
-        let meant = |only: &str| group.is_some_and(|group| group.eq_ignore_ascii_case(only));
-        here && self.group.as_deref().is_none_or(meant)
+        let only = if operation.is_blob() { &self.container } else { &self.group };
+        let meant = |only: &str| place.is_some_and(|place| place.eq_ignore_ascii_case(only));
+        here && only.as_deref().is_none_or(meant)
     }
 }
 
@@ -158,14 +187,21 @@ impl Effect {
     /// What the effect applies to where the fault does not say.
     fn applies_to(&self, operation: Operation) -> bool {
         use Operation::{
-            Delete, EntraKeys, EntraSignIn, EntraToken, Exec, GraphRead, GraphWrite, Identity,
-            Patch, Poll, Put, Restart, RoleAssignment, Start, Stop,
+            BlobLease, BlobList, BlobRead, BlobWrite, Delete, EntraKeys, EntraSignIn, EntraToken,
+            Exec, GraphRead, GraphWrite, Identity, Patch, Poll, Put, Restart, RoleAssignment,
+            Start, Stop,
         };
         match self {
-            // Entra fails by itself: without it nobody gets as far as ARM.
+            // Entra fails by itself: without it nobody gets as far as ARM. So does storage.
             Self::Throttle { .. } | Self::Error | Self::Latency { .. } | Self::Reset => {
                 !matches!(operation, EntraKeys | EntraSignIn | EntraToken | Identity)
+                    && !operation.is_blob()
             }
+            Self::BlobRefused { status: 409 | 412, .. } => matches!(operation, BlobWrite),
+            Self::BlobRefused { .. } => {
+                matches!(operation, BlobRead | BlobWrite | BlobList | BlobLease)
+            }
+            Self::BlobAnswerLost => matches!(operation, BlobWrite | BlobLease),
             Self::Conflict => matches!(operation, Put | Delete | Start | Stop | Restart),
             Self::ExecRefused | Self::ExecDiesAfter { .. } => operation == Exec,
             Self::IgnoreField { .. } | Self::NormaliseField { .. } => operation == Put,
@@ -186,6 +222,8 @@ impl Effect {
                 | Self::Error
                 | Self::Latency { .. }
                 | Self::Reset
+                | Self::BlobRefused { .. }
+                | Self::BlobAnswerLost
         )
     }
 }
@@ -214,10 +252,10 @@ impl Faults {
     }
 
     /// What replaces or delays the answer to a request: at most one refusal, and all latencies
-    /// before it.
-    pub fn outward(&mut self, operation: Operation, group: Option<&str>) -> Vec<Effect> {
+    /// before it. `place` is the container group, or the blob container.
+    pub fn outward(&mut self, operation: Operation, place: Option<&str>) -> Vec<Effect> {
         let mut refused = false;
-        self.take(operation, group, |effect| {
+        self.take(operation, place, |effect| {
             let wanted = effect.is_outward() && !refused;
             refused |= wanted && !matches!(effect, Effect::Latency { .. });
             wanted
@@ -238,12 +276,12 @@ impl Faults {
     fn take(
         &mut self,
         operation: Operation,
-        group: Option<&str>,
+        place: Option<&str>,
         mut wanted: impl FnMut(&Effect) -> bool,
     ) -> Vec<Effect> {
         let mut taken = Vec::new();
         for fault in &mut self.0 {
-            if fault.meets(operation, group) && wanted(&fault.effect) {
+            if fault.meets(operation, place) && wanted(&fault.effect) {
                 taken.push(fault.effect.clone());
                 if let Some(times) = &mut fault.times {
                     *times -= 1;

@@ -45,6 +45,7 @@ struct Ports {
     exec: u16,
     admin: u16,
     identity: u16,
+    blob: u16,
 }
 
 /// The bound listeners.
@@ -55,6 +56,7 @@ pub(super) struct Listeners {
     pub(super) exec: TcpListener,
     pub(super) admin: TcpListener,
     pub(super) identity: TcpListener,
+    pub(super) blob: TcpListener,
 }
 
 impl Installation {
@@ -93,6 +95,7 @@ impl Installation {
             exec: bind(&mut ports.exec)?,
             admin: bind(&mut ports.admin)?,
             identity: bind(&mut ports.identity)?,
+            blob: bind(&mut ports.blob)?,
         };
         self.keep(dir)?;
         Ok(listeners)
@@ -114,6 +117,11 @@ impl Installation {
 
     pub(super) fn graph_url(&self) -> String {
         format!("https://localhost:{}", self.ports.graph)
+    }
+
+    /// Where storage accounts are, each at `/NAME`.
+    pub(super) fn blob_url(&self) -> String {
+        format!("https://localhost:{}", self.ports.blob)
     }
 
     pub(super) fn exec_port(&self) -> u16 {

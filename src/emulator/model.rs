@@ -21,6 +21,7 @@ mod replace;
 mod resource_groups;
 mod run;
 mod settings;
+mod storage;
 mod subscription;
 mod validate;
 mod view;
@@ -40,6 +41,7 @@ use self::identities::UserAssigned;
 use self::injection::Lag;
 use self::operation::StoredOperation;
 use self::resource_groups::ResourceGroup;
+use self::storage::Account;
 use crate::emulator::engine::GroupRun;
 use crate::emulator::faults::Faults;
 
@@ -52,6 +54,7 @@ pub use self::identity::{Asked, NoIdentity};
 pub use self::injection::Accident;
 pub use self::lifecycle::Running;
 pub use self::settings::Settings;
+pub use self::storage::{ACCOUNT_TYPE, AccountFacts, STORAGE_NAMESPACE};
 
 /// The resource type of a container group.
 const GROUP_TYPE: &str = "Microsoft.ContainerInstance/containerGroups";
@@ -59,6 +62,8 @@ const GROUP_TYPE: &str = "Microsoft.ContainerInstance/containerGroups";
 pub const NAMESPACE: &str = "Microsoft.ContainerInstance";
 /// The resource provider of managed identities.
 pub const IDENTITY_NAMESPACE: &str = "Microsoft.ManagedIdentity";
+/// What is registered from the start.
+const PROVIDERS: [&str; 3] = [NAMESPACE, IDENTITY_NAMESPACE, STORAGE_NAMESPACE];
 
 /// One subscription of Azure.
 #[derive(Deserialize, Serialize)]
@@ -74,6 +79,9 @@ pub struct Azure {
     groups: BTreeMap<GroupId, Group>,
     operations: BTreeMap<String, StoredOperation>,
     lags: BTreeMap<GroupId, Lag>,
+    /// Storage accounts by name.
+    #[serde(default)]
+    storage: BTreeMap<String, Account>,
     #[serde(default)]
     authorization: Authorization,
     #[serde(default)]
@@ -104,6 +112,8 @@ pub enum Poll {
     AsyncOperation(String),
     /// `Location`.
     Location(String),
+    /// `Location` where the storage provider tells of an account that it makes.
+    Account(String),
 }
 
 /// What is to be done with containers. Every [`Work::Start`] and [`Work::Remove`] is answered by one
@@ -175,11 +185,12 @@ impl Azure {
             settings,
             serial: 0,
             addresses: 0,
-            providers: [NAMESPACE, IDENTITY_NAMESPACE].map(str::to_ascii_lowercase).into(),
+            providers: PROVIDERS.map(str::to_ascii_lowercase).into(),
             resource_groups: BTreeMap::new(),
             groups: BTreeMap::new(),
             operations: BTreeMap::new(),
             lags: BTreeMap::new(),
+            storage: BTreeMap::new(),
             authorization: Authorization::default(),
             identities: BTreeMap::new(),
             principals_changed: true,

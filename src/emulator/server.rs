@@ -27,6 +27,7 @@ use super::kept::Kept;
 use super::metadata::{self, Metadata};
 use super::model::{Azure, Settings};
 use super::requests::Requests;
+use super::storage::{self, Storage};
 use super::world::World;
 use crate::{files, tls};
 
@@ -51,6 +52,8 @@ pub struct Config {
     pub provisioning: Duration,
     /// Container groups in one page of a LIST.
     pub page: usize,
+    /// Azurite's `azurite-blob`: a path, or a name that is looked up in `PATH`.
+    pub azurite: PathBuf,
 }
 
 impl Config {
@@ -69,6 +72,7 @@ impl Config {
             clock,
             provisioning: Duration::from_millis(300),
             page: 100,
+            azurite: PathBuf::from("azurite-blob"),
         }
     }
 }
@@ -122,6 +126,7 @@ pub async fn serve(config: Config, shutdown: impl Future<Output = ()>) -> Result
     let entra = Entra::open(dir, facts.clone(), Arc::clone(&directory), config.clock)?;
     let entra = Arc::new(entra);
     let world = open_world(&config, &facts, &directory)?;
+    let storage = open_storage(&config, &facts, &entra, &world)?;
 
     let site = Site {
         config: &config,
@@ -129,6 +134,7 @@ pub async fn serve(config: Config, shutdown: impl Future<Output = ()>) -> Result
         entra: &entra,
         directory: &directory,
         world: &world,
+        storage: &storage,
     };
     let handle = Handle::new();
     let mut addresses = vec![metadata::ADDRESS];
@@ -152,6 +158,7 @@ pub async fn serve(config: Config, shutdown: impl Future<Output = ()>) -> Result
     files::remove(&client::endpoints_file(dir))?;
     handle.graceful_shutdown(Some(GRACE));
     servers.shutdown().await;
+    storage.stop().await;
     world.tasks.close();
     // Containers that are being started may take long; the next start takes up what is cut off.
     let _ = tokio::time::timeout(GRACE, world.tasks.wait()).await;
@@ -178,6 +185,7 @@ fn open_world(
         seed: facts.seed.to_string(),
         provisioning: config.provisioning,
         page: config.page,
+        blob: facts.blob_url(),
         owners,
     };
     let file = config.dir.join("model.json");
@@ -186,6 +194,17 @@ fn open_world(
         None => Azure::new(settings),
     };
     Ok(World::new(azure, file, Arc::clone(directory), Arc::clone(&config.engine), config.clock))
+}
+
+fn open_storage(
+    config: &Config,
+    facts: &Installation,
+    entra: &Arc<Entra>,
+    world: &Arc<World>,
+) -> Result<Arc<Storage>, Error> {
+    let azurite = (config.azurite.clone(), config.dir.join("azurite"));
+    let storage = Storage::new(Arc::clone(world), Arc::clone(entra), azurite, &facts.admin_token);
+    storage.map(Arc::new).map_err(|error| Error::Io(io::Error::other(error)))
 }
 
 fn open_directory(dir: &Path, facts: &Installation) -> Result<Kept<Directory>, Error> {
@@ -213,6 +232,7 @@ struct Site<'a> {
     entra: &'a Arc<Entra>,
     directory: &'a Arc<Kept<Directory>>,
     world: &'a Arc<World>,
+    storage: &'a Arc<Storage>,
 }
 
 impl Site<'_> {
@@ -235,6 +255,7 @@ impl Site<'_> {
             (listeners.arm, self.arm(&requests, &sessions).routes()),
             (listeners.entra, self.sign_in(&requests).routes()),
             (listeners.graph, self.graph(&requests).routes()),
+            (listeners.blob, storage::routes(Arc::clone(self.storage), &requests)),
             (listeners.exec, exec_routes(sessions, Arc::clone(&self.config.engine))),
         ];
         let mut inside = HashMap::new();
@@ -261,6 +282,7 @@ impl Site<'_> {
             self.facts.clone(),
             Arc::clone(requests),
             Arc::clone(sessions),
+            Arc::clone(self.storage),
         )
     }
 
@@ -294,6 +316,7 @@ impl Site<'_> {
             world: Arc::clone(self.world),
             directory: Arc::clone(self.directory),
             entra: Arc::clone(self.entra),
+            storage: Arc::clone(self.storage),
             requests,
             engine: self.config.engine_name.clone(),
             token: self.facts.admin_token.clone(),
@@ -374,6 +397,7 @@ fn announce(config: &Config, facts: &Installation) -> io::Result<()> {
         arm: facts.arm_url(),
         entra: facts.entra_url(),
         graph: facts.graph_url(),
+        blob: facts.blob_url(),
         identity: facts.identity_url(),
         admin: facts.admin_url(),
         ca: dir.join("ca.pem"),

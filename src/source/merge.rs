@@ -135,7 +135,7 @@ impl<'a> Scan<'a> {
             Self { good: BTreeMap::new(), bad: BTreeMap::new(), broken: BTreeMap::new() };
         for (path, parsed) in &snapshot.files {
             for document in &parsed.documents {
-                let place = format!("{}:{}", path.display(), document.line);
+                let place = format!("{path}:{}", document.line);
                 scan.good.entry(document.key.clone()).or_default().push((place, document));
             }
         }

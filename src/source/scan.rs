@@ -21,8 +21,8 @@ const LARGEST: u64 = 1 << 20;
 /// What was found at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
-    /// The files by path.
-    pub files: BTreeMap<PathBuf, Arc<Parsed>>,
+    /// The files by place: a path, or a blob's URL.
+    pub files: BTreeMap<String, Arc<Parsed>>,
     /// What could not be read: what is missing may be there.
     pub unreadable: Vec<String>,
 }
@@ -62,7 +62,8 @@ impl Scanner {
             }
         }
         self.known = look.now;
-        let files = self.known.iter().map(|(path, (_, parsed))| (path.clone(), Arc::clone(parsed)));
+        let place = |path: &PathBuf| path.display().to_string();
+        let files = self.known.iter().map(|(path, (_, parsed))| (place(path), Arc::clone(parsed)));
         Snapshot { files: files.collect(), unreadable: look.unreadable }
     }
 }
@@ -137,7 +138,7 @@ fn names(path: &Path) -> io::Result<Vec<String>> {
     Ok(names)
 }
 
-fn is_manifest(path: &Path) -> bool {
+pub(super) fn is_manifest(path: &Path) -> bool {
     let extension = path.extension().and_then(|e| e.to_str());
     extension.is_some_and(|e| ["yaml", "yml", "json"].contains(&e))
 }
@@ -148,7 +149,8 @@ fn content(path: &Path) -> io::Result<Vec<u8>> {
     Ok(content)
 }
 
-fn parsed(content: &[u8], file: &str) -> Parsed {
+/// What a file says; one that is no text, or too large, is a problem.
+pub(super) fn parsed(content: &[u8], file: &str) -> Parsed {
     let message = match std::str::from_utf8(content) {
         _ if content.len() as u64 > LARGEST => format!("is larger than {LARGEST} bytes"),
         Ok(text) => return parse(text, file),

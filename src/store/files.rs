@@ -1,5 +1,6 @@
 //! Blobs as files of a directory, readable by the owner alone.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -7,9 +8,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::StreamExt as _;
 use futures::stream::{self, BoxStream};
+use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 
-use super::{Blobs, fault};
+use super::{Blobs, Expected, Found, Version, fault};
 use crate::core::Fault;
 use crate::files::{self, Lock, Watch};
 use crate::ports::Lease;
@@ -23,13 +25,16 @@ const LOCK: &str = "lock";
 /// A directory of blobs.
 pub(super) struct Files {
     dir: PathBuf,
+    /// Held while a file is compared and written. Between processes a moment is left; who writes beside a
+    /// daemon writes what people ask, and people are seldom that quick.
+    writing: Mutex<()>,
 }
 
 impl Files {
     /// The blobs of `dir`, which is made if need be.
     pub(super) fn open(dir: &Path) -> Result<Self, Fault> {
         files::create_dir(dir).map_err(|e| fault(dir.display().to_string(), &e))?;
-        Ok(Self { dir: dir.to_owned() })
+        Ok(Self { dir: dir.to_owned(), writing: Mutex::new(()) })
     }
 
     /// Runs `work` where it may block.
@@ -50,24 +55,51 @@ impl Files {
 
 #[async_trait]
 impl Blobs for Files {
-    async fn get(&self, name: &str) -> Result<Option<Vec<u8>>, Fault> {
-        self.on(name, files::read).await
+    async fn get(&self, name: &str) -> Result<Option<Found>, Fault> {
+        let content = self.on(name, files::read).await?;
+        Ok(content.map(|content| Found { version: Version(content.clone()), content }))
     }
 
-    async fn put(&self, name: &str, content: Vec<u8>) -> Result<(), Fault> {
-        self.on(name, move |path| files::write(path, &content)).await
+    async fn put(&self, name: &str, content: Vec<u8>, expected: Expected) -> Result<bool, Fault> {
+        let _writing = self.writing.lock().await;
+        self.on(name, move |path| match expected {
+            Expected::Nothing => files::create(path, &content),
+            other => {
+                let same = is_same(path, &other)?;
+                if same {
+                    files::write(path, &content)?;
+                }
+                Ok(same)
+            }
+        })
+        .await
     }
 
-    async fn create(&self, name: &str, content: Vec<u8>) -> Result<(), Fault> {
-        self.on(name, move |path| files::create(path, &content)).await.map(|_| ())
-    }
-
-    async fn delete(&self, name: &str) -> Result<(), Fault> {
-        self.on(name, files::remove).await
+    async fn delete(&self, name: &str, expected: Expected) -> Result<bool, Fault> {
+        let _writing = self.writing.lock().await;
+        self.on(name, move |path| {
+            let same = is_same(path, &expected)?;
+            if same {
+                files::remove(path)?;
+            }
+            Ok(same)
+        })
+        .await
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<String>, Fault> {
         self.on(prefix, files::list).await
+    }
+
+    async fn all(&self, prefix: &str) -> Result<BTreeMap<String, Vec<u8>>, Fault> {
+        let prefix = prefix.to_owned();
+        let top = self.dir.clone();
+        self.on("", move |_| {
+            let mut found = BTreeMap::new();
+            gather(&top, &prefix, &mut found)?;
+            Ok(found)
+        })
+        .await
     }
 
     fn hints(&self, prefix: &str) -> BoxStream<'static, ()> {
@@ -97,6 +129,28 @@ impl Blobs for Files {
     async fn is_taken(&self) -> Result<bool, Fault> {
         Ok(self.on(LOCK, Lock::try_take).await?.is_none())
     }
+}
+
+/// Whether a file is what is expected.
+fn is_same(path: &Path, expected: &Expected) -> io::Result<bool> {
+    Ok(match expected {
+        Expected::Anything => true,
+        Expected::Nothing => files::read(path)?.is_none(),
+        Expected::Same(Version(before)) => files::read(path)?.as_ref() == Some(before),
+    })
+}
+
+/// Reads every file below `name` in `top`.
+fn gather(top: &Path, name: &str, found: &mut BTreeMap<String, Vec<u8>>) -> io::Result<()> {
+    for segment in files::list(&top.join(name))? {
+        let below = format!("{name}/{segment}");
+        if top.join(&below).is_dir() {
+            gather(top, &below, found)?;
+        } else if let Some(content) = files::read(&top.join(&below))? {
+            found.insert(below, content);
+        }
+    }
+    Ok(())
 }
 
 /// A directory that was taken: the kernel keeps it so until the process ends.

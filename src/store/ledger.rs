@@ -1,10 +1,12 @@
 //! What the operator knows of its objects.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::{Store, names, secrets};
+use super::{Edit, Expected, Store, names, secrets};
 use crate::core::Fault;
 use crate::core::outcome::Event;
 use crate::ports::{CountedEvent, Entry, Ledger, ObjectKey};
@@ -26,38 +28,30 @@ impl Ledger for Store {
     }
 
     async fn entries(&self) -> Result<Vec<Entry>, Fault> {
-        let mut entries = Vec::new();
-        for key in self.keys(LEDGER).await? {
-            entries.extend(self.entry(&key).await?);
-        }
-        Ok(entries)
+        Ok(self.of_all(LEDGER).await?.into_values().collect())
     }
 
     async fn beside(&self, _: &ObjectKey, kind: &str) -> Result<Vec<Entry>, Fault> {
-        let mut entries = Vec::new();
-        for key in self.keys(LEDGER).await?.into_iter().filter(|key| key.kind == kind) {
-            entries.extend(self.entry(&key).await?);
-        }
-        Ok(entries)
+        let room = format!("{LEDGER}/{}", names::escape(kind));
+        Ok(self.of_all(&room).await?.into_values().collect())
     }
 
     async fn record(&self, entry: &Entry) -> Result<(), Fault> {
-        let _writing = self.writing.lock().await;
-        let name = names::of(LEDGER, &entry.key);
-        match self.read::<Entry>(&name).await? {
-            Some(before) if before == *entry => Ok(()),
-            Some(before) => self.write(&name, &join(before, entry)).await,
-            None => self.write(&name, entry).await,
-        }
+        self.update(&names::of(LEDGER, &entry.key), |before: Option<Entry>| match before {
+            Some(before) if before == *entry => Edit::Keep,
+            Some(before) => Edit::Write(join(before, entry)),
+            None => Edit::Write(entry.clone()),
+        })
+        .await
     }
 
     async fn release(&self, key: &ObjectKey) -> Result<(), Fault> {
         // The entry goes last: after a crash between, the object is still known and released again.
         for room in [MEMORY, STATUS, REQUESTS] {
-            self.blobs.delete(&names::of(room, key)).await?;
+            self.blobs.delete(&names::of(room, key), Expected::Anything).await?;
         }
-        self.blobs.delete(&secrets::pair(key)).await?;
-        self.blobs.delete(&names::of(LEDGER, key)).await
+        self.blobs.delete(&secrets::pair(key), Expected::Anything).await?;
+        self.blobs.delete(&names::of(LEDGER, key), Expected::Anything).await.map(drop)
     }
 
     async fn memory(&self, key: &ObjectKey) -> Result<Option<Value>, Fault> {
@@ -77,22 +71,20 @@ impl Ledger for Store {
     }
 
     async fn emit(&self, key: &ObjectKey, event: &Event, now: DateTime<Utc>) -> Result<(), Fault> {
-        let _writing = self.writing.lock().await;
-        let name = names::of(EVENTS, key);
-        let events = self.read(&name).await?.unwrap_or_default();
-        self.write(&name, &counted(events, key, event, now)).await
+        self.update(&names::of(EVENTS, key), |events| {
+            Edit::Write(counted(events.unwrap_or_default(), key, event, now))
+        })
+        .await
     }
 
     async fn events(&self, key: Option<&ObjectKey>) -> Result<Vec<CountedEvent>, Fault> {
-        let keys = match key {
-            Some(key) => vec![key.clone()],
-            None => self.keys(EVENTS).await?,
+        let mut events: Vec<CountedEvent> = match key {
+            Some(key) => self.read(&names::of(EVENTS, key)).await?.unwrap_or_default(),
+            None => {
+                let all: BTreeMap<_, Vec<_>> = self.of_all(EVENTS).await?;
+                all.into_values().flatten().collect()
+            }
         };
-        let mut events: Vec<CountedEvent> = Vec::new();
-        for key in keys {
-            let own: Option<Vec<_>> = self.read(&names::of(EVENTS, &key)).await?;
-            events.extend(own.unwrap_or_default());
-        }
         events.sort_by_key(|event| event.last);
         Ok(events)
     }

@@ -9,6 +9,13 @@ pub(super) fn of(room: &str, key: &ObjectKey) -> String {
     format!("{room}/{}/{}", escape(&key.kind), escape(&key.name))
 }
 
+/// The object that a blob of a room belongs to, if the name is one of [`of`]'s.
+pub(super) fn object(name: &str) -> Option<ObjectKey> {
+    let mut segments = name.split('/').skip(1);
+    let (kind, name) = (unescape(segments.next()?)?, unescape(segments.next()?)?);
+    segments.next().is_none().then(|| ObjectKey::new(kind, name))
+}
+
 /// The name as one segment: letters, digits, `-`, `_` and inner full stops stand for themselves, all
 /// other bytes are written `%XX`; the empty name is `%`.
 pub(super) fn escape(name: &str) -> String {

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Blobs, Store, encode, fault, read};
+use super::{Blobs, Edit, Expected, Store, encode, fault, read};
 use crate::core::Fault;
 use crate::ports::{Lease, Random, Seat};
 
@@ -23,7 +23,7 @@ struct Home {
 pub(super) async fn identify(blobs: &dyn Blobs, random: &dyn Random) -> Result<String, Fault> {
     if blobs.get(HOME).await?.is_none() {
         let home = Home { id: random.uuid()?, cloud: None };
-        blobs.create(HOME, encode(blobs, HOME, &home)?).await?;
+        blobs.put(HOME, encode(blobs, HOME, &home)?, Expected::Nothing).await?;
     }
     // Whoever was first.
     match read::<Home>(blobs, HOME).await? {
@@ -47,20 +47,24 @@ impl Seat for Store {
     }
 
     async fn pin_cloud(&self, cloud: &str) -> Result<(), Fault> {
-        let _writing = self.writing.lock().await;
-        match self.pinned_cloud().await? {
-            Some(pinned) if pinned == cloud => Ok(()),
-            Some(pinned) => Err(Fault::Store {
+        let mut other = None;
+        self.update(HOME, |home: Option<Home>| {
+            other = home.and_then(|home| home.cloud);
+            match other {
+                Some(_) => Edit::Keep,
+                None => Edit::Write(Home { id: self.id.clone(), cloud: Some(cloud.to_owned()) }),
+            }
+        })
+        .await?;
+        match other {
+            Some(pinned) if pinned != cloud => Err(Fault::Store {
                 what: self.blobs.place(HOME),
                 problem: format!(
                     "this home belongs to the cloud `{pinned}`, not to `{cloud}`: use another \
                      --home"
                 ),
             }),
-            None => {
-                let home = Home { id: self.id.clone(), cloud: Some(cloud.to_owned()) };
-                self.write(HOME, &home).await
-            }
+            _ => Ok(()),
         }
     }
 

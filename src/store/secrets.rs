@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::{Store, fault, names};
+use super::{Expected, Store, fault, names};
 use crate::core::certificate::{Pair, hex};
 use crate::core::{Fault, Secret};
 use crate::ports::{ObjectKey, Secrets};
@@ -53,7 +53,8 @@ impl Secrets for Store {
     }
 
     async fn set_secret(&self, name: &str, key: &str, value: &Secret) -> Result<(), Fault> {
-        self.blobs.put(&blob(name, key), value.reveal().as_bytes().to_vec()).await
+        let content = value.reveal().as_bytes().to_vec();
+        self.blobs.put(&blob(name, key), content, Expected::Anything).await.map(drop)
     }
 
     async fn delete_secret(&self, name: &str, key: Option<&str>) -> Result<bool, Fault> {
@@ -62,7 +63,8 @@ impl Secrets for Store {
         let mut any = false;
         for segment in there {
             if wanted.as_ref().is_none_or(|wanted| *wanted == segment) {
-                self.blobs.delete(&format!("{}/{segment}", dir(name))).await?;
+                let name = format!("{}/{segment}", dir(name));
+                self.blobs.delete(&name, Expected::Anything).await?;
                 any = true;
             }
         }
@@ -106,7 +108,8 @@ impl Secrets for Store {
         }
         let mut bytes = [0; 32];
         self.random.fill(&mut bytes)?;
-        self.blobs.create(DIGEST_KEY, hex(&bytes).into_bytes()).await?;
+        let content = hex(&bytes).into_bytes();
+        self.blobs.put(DIGEST_KEY, content, Expected::Nothing).await?;
         // Whoever was first.
         let key = self.text(DIGEST_KEY).await?;
         key.ok_or_else(|| fault(self.blobs.place(DIGEST_KEY), &"went away"))
@@ -115,8 +118,8 @@ impl Secrets for Store {
 
 impl Store {
     async fn text(&self, name: &str) -> Result<Option<Secret>, Fault> {
-        let Some(content) = self.blobs.get(name).await? else { return Ok(None) };
-        String::from_utf8(content)
+        let Some(found) = self.blobs.get(name).await? else { return Ok(None) };
+        String::from_utf8(found.content)
             .map(|text| Some(Secret::new(text)))
             .map_err(|_| fault(self.blobs.place(name), &"is no text; it is left as it is"))
     }

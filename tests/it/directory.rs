@@ -10,7 +10,7 @@ use aci_operator::api::{Object, annotation, annotations};
 use aci_operator::ports::{
     Change, Entry, Ledger as _, ObjectKey, OsRandom, Phase, RequestBox as _, Requests, SystemClock,
 };
-use aci_operator::source::{Directory, Options};
+use aci_operator::source::{Directory, Keep, Options};
 use aci_operator::store::Store;
 use chrono::DateTime;
 use futures::StreamExt as _;
@@ -108,11 +108,13 @@ impl World {
 fn source(manifests: &Path, store: &Arc<Store>, options: Options) -> Directory {
     Directory {
         paths: vec![manifests.to_owned()],
-        ledger: Arc::clone(store) as _,
-        requests: Arc::clone(store) as _,
-        clock: Arc::new(SystemClock),
-        random: Arc::new(OsRandom),
-        options,
+        keep: Keep {
+            ledger: Arc::clone(store) as _,
+            requests: Arc::clone(store) as _,
+            clock: Arc::new(SystemClock),
+            random: Arc::new(OsRandom),
+            options,
+        },
     }
 }
 

@@ -1,11 +1,13 @@
 //! Local Azure over its real wire: HTTPS verified by its own CA, no containers.
 
 mod applications;
+mod blob_home;
 mod exec;
 mod graph;
 pub(crate) mod local;
 mod rights;
 mod sign_in;
+mod storage;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};

@@ -19,7 +19,7 @@ use aci_operator::ports::{
     SystemClock, TerminalSize,
 };
 use aci_operator::reconcile::{Ctx, Sightings, pass};
-use aci_operator::source::{Directory, Options, scan};
+use aci_operator::source::{Directory, Keep, Options, scan};
 use aci_operator::store::Store;
 use async_trait::async_trait;
 use futures::StreamExt as _;
@@ -204,11 +204,13 @@ async fn each_sample_is_parsed_and_planned() {
     let ctx = ctx(&store, &azure);
     let source = Directory {
         paths: vec![samples],
-        ledger: store.clone(),
-        requests: store.clone(),
-        clock: Arc::new(SystemClock),
-        random: Arc::new(OsRandom),
-        options: Options::default(),
+        keep: Keep {
+            ledger: store.clone(),
+            requests: store.clone(),
+            clock: Arc::new(SystemClock),
+            random: Arc::new(OsRandom),
+            options: Options::default(),
+        },
     };
     let mut objects = Vec::new();
     let mut changes = Box::pin(source.watch());

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::limits::Remaining;
 use crate::emulator::faults::Effect;
-use crate::emulator::model::{Error, NAMESPACE, Poll, Reply};
+use crate::emulator::model::{Error, NAMESPACE, Poll, Reply, STORAGE_NAMESPACE};
 
 const ASYNC_OPERATION: HeaderName = HeaderName::from_static("azure-asyncoperation");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-request-id");
@@ -136,6 +136,12 @@ fn poll_headers(headers: &mut HeaderMap, subscription: &str, reply: &Reply) {
                 header::LOCATION,
                 &format!("{subscription}/operationresults/{id}?{version}"),
             );
+        }
+        Some(Poll::Account(id)) => {
+            let path =
+                format!("providers/{STORAGE_NAMESPACE}/locations/local/asyncoperations/{id}");
+            let query = "monitor=true&api-version=2024-01-01";
+            insert(headers, header::LOCATION, &format!("{subscription}/{path}?{query}"));
         }
         None => (),
     }

@@ -78,6 +78,7 @@ impl Route {
             Self::Identity(s, at, name) => {
                 crud(IDENTITY_TYPE, resource(s, at, IDENTITY_TYPE, name))
             }
+            Self::Storage(s, place) => place.demand(s, method),
             Self::Assignments(scope) | Self::Assignment(scope, _) => {
                 crud("Microsoft.Authorization/roleAssignments", scope.clone())
             }
@@ -149,7 +150,7 @@ impl Arm {
     }
 }
 
-fn verb(method: &Method) -> &'static str {
+pub(super) fn verb(method: &Method) -> &'static str {
     match *method {
         Method::GET | Method::HEAD => "read",
         Method::DELETE => "delete",
@@ -157,15 +158,15 @@ fn verb(method: &Method) -> &'static str {
     }
 }
 
-fn sub(id: &str) -> String {
+pub(super) fn sub(id: &str) -> String {
     format!("/subscriptions/{id}")
 }
 
-fn home(subscription: &str, name: &str) -> String {
+pub(super) fn home(subscription: &str, name: &str) -> String {
     format!("/subscriptions/{subscription}/resourceGroups/{name}")
 }
 
-fn resource(subscription: &str, at: &str, kind: &str, name: &str) -> String {
+pub(super) fn resource(subscription: &str, at: &str, kind: &str, name: &str) -> String {
     format!("{}/providers/{kind}/{name}", home(subscription, at))
 }
 

@@ -3,6 +3,7 @@
 
 use axum::http::Method;
 
+use super::storage::{self, Place};
 use crate::emulator::faults::Operation;
 use crate::emulator::model::{IDENTITY_NAMESPACE, NAMESPACE};
 
@@ -37,6 +38,7 @@ pub(super) enum Route {
     Role(String, String),
     OperationStatus(String, String),
     OperationResult(String, String),
+    Storage(String, Place),
 }
 
 /// A POST on a container group.
@@ -58,6 +60,9 @@ pub(super) fn parse(method: &Method, path: &str) -> Option<Route> {
         return authorization(method, &given[..at], &words[at + 2..], given.last()?);
     }
     let (get, post) = (*method == Method::GET, *method == Method::POST);
+    if let Some(place) = storage::parse(method, &given, &words) {
+        return Some(Route::Storage(text(1), place));
+    }
     let route = match words[..] {
         ["metadata", "endpoints"] if get => Route::Metadata,
         ["subscriptions"] if get => Route::Subscriptions,
@@ -209,7 +214,8 @@ impl Route {
             | Self::Identities(id, _)
             | Self::Identity(id, ..)
             | Self::OperationStatus(id, _)
-            | Self::OperationResult(id, _) => Some(id),
+            | Self::OperationResult(id, _)
+            | Self::Storage(id, _) => Some(id),
         }
     }
 }

@@ -1,11 +1,11 @@
-//! Tokens that come back: to ARM, to Graph.
+//! Tokens that come back: to ARM, to Graph, to Storage.
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::Entra;
-use super::resource::{is_graph, is_management};
+use super::resource::{is_graph, is_management, is_storage};
 use crate::emulator::model::Principal;
 
 /// Why a token is not accepted.
@@ -31,6 +31,16 @@ impl Entra {
     pub(in crate::emulator) fn check_graph(&self, token: &str) -> Result<Option<Uuid>, Refusal> {
         let claims = self.check(token, |audience| is_graph(&self.facts, audience))?;
         Ok(client_of(&claims))
+    }
+
+    /// Whose a bearer token is that is good for the storage account `account` now.
+    pub(in crate::emulator) fn check_storage(
+        &self,
+        token: &str,
+        account: &str,
+    ) -> Result<Principal, Refusal> {
+        let claims = self.check(token, |audience| is_storage(audience, Some(account)))?;
+        principal(&claims).ok_or(Refusal::UnknownKey)
     }
 
     /// The claims of a token of ours that is good now for an audience that is `meant`.

@@ -1,4 +1,4 @@
-//! What tokens are for: Azure Resource Manager, Microsoft Graph, or an application of the directory.
+//! What tokens are for: Azure Resource Manager, Microsoft Graph, Azure Storage, or an application of the directory.
 
 use std::collections::BTreeSet;
 
@@ -17,6 +17,12 @@ const MANAGEMENT: [&str; 2] =
 /// Microsoft Graph, by its public address and by its `appId`.
 const GRAPH: [&str; 2] = ["https://graph.microsoft.com", "00000003-0000-0000-c000-000000000000"];
 
+/// Azure Storage, by its public address and by its `appId`
+/// (learn.microsoft.com/rest/api/storageservices/authorize-with-azure-active-directory).
+const STORAGE: [&str; 2] = ["https://storage.azure.com", "e406a681-f3d4-42a8-90b6-c2b029497af1"];
+/// Behind the name of an account: the address of its blobs, which names their tokens too.
+const BLOB_SUFFIX: &str = ".blob.core.windows.net";
+
 /// One resource that was asked for.
 #[derive(Clone, Debug)]
 pub(super) struct Resource {
@@ -24,14 +30,14 @@ pub(super) struct Resource {
     pub(super) name: String,
     /// Form of its tokens.
     pub(super) form: Form,
-    /// The application that declares its scopes and roles; ARM is not in the directory.
+    /// The application that declares its scopes and roles; ARM and Storage are not in the directory.
     pub(super) application: Option<Application>,
 }
 
 /// Which form the tokens of a resource have.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Form {
-    /// ARM's and Graph's, which their clients must not read.
+    /// ARM's, Graph's and Storage's, which their clients must not read.
     Opaque,
     /// Version 1.0.
     One,
@@ -49,8 +55,15 @@ pub(super) fn is_graph(facts: &Installation, name: &str) -> bool {
     GRAPH.contains(&bare) || bare == facts.graph_url()
 }
 
+/// Whether a token for `name` is one for `account`; without an account: for any.
+pub(super) fn is_storage(name: &str, account: Option<&str>) -> bool {
+    let bare = name.trim_end_matches('/');
+    let host = bare.strip_prefix("https://").and_then(|host| host.strip_suffix(BLOB_SUFFIX));
+    STORAGE.contains(&bare) || host.is_some_and(|named| account.is_none_or(|only| only == named))
+}
+
 impl Resource {
-    /// The resource that is called `name`. ARM and Graph come first, whatever an application claims to
+    /// The resource that is called `name`. ARM, Graph and Storage come first, whatever an application claims to
     /// be called.
     pub(super) fn find(
         facts: &Installation,
@@ -64,6 +77,9 @@ impl Resource {
         if is_graph(facts, name) {
             let graph = directory.resource_named(&GRAPH_APP_ID.to_string());
             return Ok(found(Form::Opaque, graph));
+        }
+        if is_storage(name, None) {
+            return Ok(found(Form::Opaque, None));
         }
         let application = directory
             .resource_named(name)

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::GROUP_TYPE;
+
 /// A refusal: an HTTP status and the body `{"error": {"code", "message"}}`.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("{status} {code}: {message}")]
@@ -54,10 +56,13 @@ impl Error {
     }
 
     pub(super) fn group_not_found(resource_group: &str, name: &str) -> Self {
+        Self::resource_not_found(GROUP_TYPE, resource_group, name)
+    }
+
+    pub(super) fn resource_not_found(kind: &str, resource_group: &str, name: &str) -> Self {
         let message = format!(
-            "The Resource 'Microsoft.ContainerInstance/containerGroups/{name}' under resource group \
-             '{resource_group}' was not found. For more details please go to \
-             https://aka.ms/ARMResourceNotFoundFix"
+            "The Resource '{kind}/{name}' under resource group '{resource_group}' was not found. For \
+             more details please go to https://aka.ms/ARMResourceNotFoundFix"
         );
         Self::new(404, "ResourceNotFound", message)
     }

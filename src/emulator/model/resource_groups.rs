@@ -88,6 +88,7 @@ impl Azure {
                 inside.partition(|(_, group)| group.transition.is_none());
             let ready: Vec<_> = ready.into_iter().map(|(id, _)| id.clone()).collect();
             if ready.is_empty() && waiting.is_empty() {
+                self.drop_accounts_of(&key);
                 self.identities.retain(|id, _| id.0 != key);
                 self.principals_changed = true;
                 self.forget_scope(&format!("{}/resourceGroups/{key}", self.subscription_scope()));

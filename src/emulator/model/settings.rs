@@ -20,6 +20,8 @@ pub struct Settings {
     pub provisioning: Duration,
     /// Container groups in one page of a LIST.
     pub page: usize,
+    /// Where the blob endpoints of storage accounts are: a URL without the last slash.
+    pub blob: String,
     /// Object ids of the service principals that own the subscription from the start.
     pub owners: Vec<Uuid>,
 }
@@ -34,6 +36,7 @@ impl Default for Settings {
             seed: String::new(),
             provisioning: Duration::from_secs(2),
             page: 100,
+            blob: "https://localhost:10000".to_owned(),
             owners: Vec::new(),
         }
     }

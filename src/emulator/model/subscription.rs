@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Azure, Error, IDENTITY_NAMESPACE, NAMESPACE, Reply, normalise};
+use super::{Azure, Error, IDENTITY_NAMESPACE, NAMESPACE, Reply, STORAGE_NAMESPACE, normalise};
 
 impl Azure {
     /// The subscription's own resource.
@@ -41,6 +41,9 @@ impl Azure {
         let types = if namespace.eq_ignore_ascii_case(NAMESPACE) {
             json!([{"resourceType": "containerGroups", "locations": displays,
                 "apiVersions": ["2025-09-01", "2024-05-01-preview", "2023-05-01"]}])
+        } else if namespace.eq_ignore_ascii_case(STORAGE_NAMESPACE) {
+            json!([{"resourceType": "storageAccounts", "locations": displays,
+                "apiVersions": ["2025-06-01", "2024-01-01", "2023-05-01"]}])
         } else if namespace.eq_ignore_ascii_case(IDENTITY_NAMESPACE) {
             json!([{"resourceType": "userAssignedIdentities", "locations": displays,
                 "apiVersions": ["2024-11-30", "2023-01-31"]}])

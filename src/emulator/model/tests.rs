@@ -345,6 +345,7 @@ fn faults_change_what_is_stored_and_read() {
         effect,
         operation: None,
         group: None,
+        container: None,
         times: Some(1),
     };
     let other =

@@ -1,4 +1,3 @@
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::*;
@@ -12,7 +11,7 @@ fn issuer(name: &str, domain: &str) -> String {
 }
 
 fn snapshot(files: &[(&str, &str)]) -> Snapshot {
-    let read = |(name, text): &(&str, &str)| (PathBuf::from(name), Arc::new(parse(text, name)));
+    let read = |(name, text): &(&str, &str)| ((*name).to_owned(), Arc::new(parse(text, name)));
     Snapshot { files: files.iter().map(read).collect(), unreadable: Vec::new() }
 }
 

@@ -108,6 +108,7 @@ impl World {
             effect,
             operation,
             group: None,
+            container: None,
             times: Some(times),
         };
         self.state().azure.faults().add(fault);
