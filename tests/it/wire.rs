@@ -15,6 +15,7 @@ mod contract;
 mod daemon;
 mod faults;
 mod foreign;
+mod install;
 mod kills;
 mod manifests;
 mod measured;

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::{AUTHORITY, GRAPH, RESOURCE_MANAGER, azure, cloud};
-use crate::app::{App, CloudName, Result};
+use crate::app::{App, CloudName, Home, Result};
 use crate::metrics::Metrics;
-use crate::ports::{Grants, Resources};
+use crate::ports::{Fence, Grants, Resources};
 
 /// What an installation in Azure stands on.
 pub(in crate::app) struct Ground {
@@ -19,7 +19,8 @@ pub(in crate::app) struct Ground {
 
 /// A client of the app's cloud for an installation.
 pub(in crate::app) async fn ground(app: &App) -> Result<Ground> {
-    let home = app.home().await?;
+    // It belongs to no home: nobody else makes it, whoever works on this machine's.
+    let home = Home { fence: Fence::open(), ..app.home().await? };
     let azure = azure(app, &home, &Metrics::new()).await?;
     let name = app.cloud_of(&home).await?;
     let (cloud, _) = cloud(app, &home).await?;
