@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::patience::{Clock, Patience};
-use super::{Facts, Installation, News, Resource, Sort};
+use super::{Facts, Installation, News, Resource, Sort, Wanted};
 use crate::app::{Error, Result};
 use crate::core::Fault;
 use crate::core::container_group::tags;
@@ -30,32 +30,42 @@ pub struct Removal {
 impl Installation {
     /// What taking the installation back would delete: reads alone.
     pub async fn removal(&self) -> Result<Removal> {
+        let wanted = self.with_all_managed().await?;
         let mut facts = Facts::default();
         let mut ours = Vec::new();
-        let mut managed = self.wanted.manage.clone();
         for index in 0.. {
-            let Some(resource) = resources(&self.wanted, &facts).into_iter().nth(index) else {
-                break;
-            };
+            let Some(resource) = resources(&wanted, &facts).into_iter().nth(index) else { break };
             if resource.waiting || settled_with_another(resource.sort) {
                 continue;
             }
             let Some(seen) = self.see(&resource).await? else { continue };
             facts.learn(resource.sort, &seen);
-            if resource.sort == Sort::Role {
-                managed.extend(assignable(&seen));
-            }
-            if marked(&self.wanted, resource.sort, &seen) {
+            if marked(&wanted, resource.sort, &seen) {
                 ours.push(resource);
             }
         }
-        managed.sort_by_key(|name| name.to_ascii_lowercase());
-        managed.dedup_by(|one, other| one.eq_ignore_ascii_case(other));
+        let managed = &wanted.manage;
         let mut removal =
-            Removal { groups: self.kept_groups(&managed).await?, ..Removal::default() };
-        let assignments = self.assignments(&managed).await?;
+            Removal { groups: self.kept_groups(managed).await?, ..Removal::default() };
+        let assignments = self.assignments(managed).await?;
         self.order(ours, assignments, &mut removal).await?;
         Ok(removal)
+    }
+
+    /// What is wanted, with the resource groups in which the role that is there can be given.
+    async fn with_all_managed(&self) -> Result<Wanted> {
+        let mut wanted = self.wanted.clone();
+        let all = resources(&wanted, &Facts::default());
+        if let Some(role) = all.iter().find(|resource| resource.sort == Sort::Role)
+            && let Some(seen) = self.see(role).await?
+        {
+            wanted.manage.extend(assignable(&seen));
+        }
+        let manage = &mut wanted.manage;
+        manage.retain(|name| !name.eq_ignore_ascii_case(&self.wanted.resource_group));
+        manage.sort_by_key(|name| name.to_ascii_lowercase());
+        manage.dedup_by(|one, other| one.eq_ignore_ascii_case(other));
+        Ok(wanted)
     }
 
     /// Deletes; each is gone before the next is asked for.

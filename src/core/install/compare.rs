@@ -65,7 +65,7 @@ fn stated(resource: &Resource) -> Value {
 }
 
 /// Where `seen` is other than `want` states. ARM adds what was not stated, and compares names of properties
-/// and ids without case.
+/// and ids without case. What has a name is found by it: ARM keeps no order among variables.
 fn differences(want: &Value, seen: &Value, place: &str, found: &mut Vec<String>) {
     match (want, seen) {
         (Value::Object(want), Value::Object(seen)) => {
@@ -74,6 +74,15 @@ fn differences(want: &Value, seen: &Value, place: &str, found: &mut Vec<String>)
                 let seen = seen.iter().find(|(other, _)| other.eq_ignore_ascii_case(name));
                 let seen = seen.map_or(&Value::Null, |(_, value)| value);
                 differences(want, seen, &inner, found);
+            }
+        }
+        (Value::Array(want), Value::Array(seen))
+            if want.len() == seen.len() && want.iter().all(|one| one["name"].is_string()) =>
+        {
+            for one in want {
+                let inner = format!("{place}[{}]", one["name"].as_str().unwrap_or_default());
+                let seen = seen.iter().find(|other| other["name"] == one["name"]);
+                differences(one, seen.unwrap_or(&Value::Null), &inner, found);
             }
         }
         (Value::Array(want), Value::Array(seen)) if want.len() == seen.len() => {

@@ -78,6 +78,8 @@ fn what_azure_adds_and_spells_its_own_way_is_no_difference() {
         "userAssignedIdentities": { id: {"principalId": "p", "clientId": "c"} },
     });
     seen["properties"]["sku"] = json!("Standard");
+    let variables = &mut seen["properties"]["containers"][0]["properties"]["environmentVariables"];
+    variables.as_array_mut().unwrap().reverse();
     seen["properties"]["containers"][0]["properties"]["instanceView"] = json!({"restartCount": 0});
     assert_eq!(action(&wanted(), group, Some(&seen)), Action::Keep);
 }

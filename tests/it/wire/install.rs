@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use std::process::Stdio;
+
 use serde_json::{Value, json};
 
 use super::{BINARY, Ended, World};
@@ -197,7 +199,8 @@ fn what_was_begun_is_gone_on_with() {
     let mut runs = 0;
     loop {
         let mut child = place.world.command(&place.arguments("install", &["--yes"]));
-        let mut child = child.stderr(std::process::Stdio::piped()).spawn().unwrap();
+        let child = child.stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = child.spawn().unwrap();
         let mut said = String::new();
         let mut done = 0;
         {
