@@ -22,6 +22,7 @@ pub mod install;
 pub mod live;
 pub mod local;
 pub mod manifests;
+pub mod push;
 pub mod secrets;
 mod tenure;
 pub mod token;

@@ -24,6 +24,7 @@ mod meta;
 mod name;
 mod print;
 mod progress;
+mod push;
 mod quote;
 mod run;
 mod secret;
@@ -146,6 +147,8 @@ enum Command {
     Run(run::RunArgs),
     /// Reconciles manifests in the foreground, until each is Ready or Stalled
     Apply(apply::ApplyArgs),
+    /// Puts manifests where the daemon of a home in Azure or in a cluster reads them
+    Push(push::PushArgs),
     /// Shows objects with their state
     Get(get::GetArgs),
     /// Shows all that is known of one object

@@ -16,6 +16,7 @@ pub struct Identity {
     pub kind: IdentityType,
     /// Those assigned, each by its resource id, `{}` after it. The operator's own identity needs
     /// `Microsoft.ManagedIdentity/userAssignedIdentities/assign/action` on each.
+    #[expect(clippy::zero_sized_map_values, reason = "as az writes it; the values are read-only")]
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("x-aci-spelling" = "CaseInsensitive", "maxProperties" = MOST_IDENTITIES))]
     pub user_assigned_identities: BTreeMap<String, AssignedIdentity>,

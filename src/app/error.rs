@@ -16,12 +16,15 @@ pub enum Error {
     /// No directory for the home is known.
     #[error("no directory for the home is known")]
     NoHome,
-    /// The home cannot be used as it is given.
-    #[error("the home {0}")]
-    Home(String),
     /// The daemon has no manifests.
     #[error("the home has no manifests of its own")]
     NoManifests,
+    /// The daemon is given manifests beside those of its home.
+    #[error("the home has manifests of its own: -f is for a home that is a directory")]
+    OwnManifests,
+    /// A directory as home has no place for manifests.
+    #[error("the home {0} has no place for manifests")]
+    NoPlace(Location),
     /// The home belongs to another cloud.
     #[error("the home {} belongs to the cloud `{}`, not to `{}`", home, pinned.as_str(), asked.as_str())]
     OtherCloud {
@@ -164,6 +167,11 @@ impl Error {
     pub fn remedy(&self) -> Option<String> {
         Some(match self {
             Self::NoHome => "set HOME, or give --home DIR".to_owned(),
+            Self::NoPlace(_) => {
+                "the daemon of a directory reads what `run -f DIR` names: copy them \
+                                 there"
+                    .to_owned()
+            }
             Self::NoManifests => "give the directory of the manifests with -f DIR".to_owned(),
             Self::OtherCloud { pinned, .. } => format!(
                 "leave out --cloud (and ACI_OPERATOR_CLOUD), give --cloud {}, or use another --home",
@@ -205,7 +213,7 @@ impl Error {
             | Self::NoCertificate(_)
             | Self::NotSignedIn
             | Self::Ended
-            | Self::Home(_)
+            | Self::OwnManifests
             | Self::Lost
             | Self::File { .. }
             | Self::Azure(_)

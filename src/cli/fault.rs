@@ -269,6 +269,7 @@ fn injection(command: &FaultCommand) -> Value {
             let millis = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
             (json!({"fault": "latency", "millis": millis}), filter)
         }
+        F::Reset(filter) => (json!({"fault": "reset"}), filter),
         F::Blob { status, retry_after, filter } => {
             let status: Option<u16> = status.parse().ok();
             let retry_after = retry_after.map(|after| after.as_secs());
@@ -277,7 +278,6 @@ fn injection(command: &FaultCommand) -> Value {
             (effect, filter)
         }
         F::BlobAnswerLost(filter) => (json!({"fault": "blob-answer-lost"}), filter),
-        F::Reset(filter) => (json!({"fault": "reset"}), filter),
         F::ExecRefused(filter) => (json!({"fault": "exec-refused"}), filter),
         F::ExecDies { after, filter } => {
             (json!({"fault": "exec-dies-after", "bytes": after}), filter)

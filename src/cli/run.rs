@@ -82,6 +82,7 @@ impl Session {
             Command::Local(command) => self.local(command).await,
             Command::Run(args) => self.run(args).await,
             Command::Apply(args) => self.apply(args).await,
+            Command::Push(args) => self.push(args).await,
             Command::Get(args) => self.get(args).await,
             Command::Describe(args) => self.describe(args).await,
             Command::Events(args) => self.events(args).await,

@@ -138,7 +138,7 @@ impl Arm {
         let world = &self.world;
         let reply = match route {
             Route::Metadata => Reply { status: 200, body: Some(self.metadata()), poll: None },
-            Route::Subscriptions => found(world.with(|azure, now| {
+            Route::Subscriptions => found(world.look(|azure, now| {
                 let known = azure.is_known(now, caller.object);
                 json!({"value": known.then(|| azure.subscription()).as_slice()})
             })),

@@ -171,7 +171,7 @@ pub enum Effect {
 }
 
 impl Fault {
-    /// Whether it is about this operation on this group or blob container.
+    /// Whether it is about this operation in this place: a container group, or a blob container.
     fn meets(&self, operation: Operation, place: Option<&str>) -> bool {
         let here = match self.operation {
             Some(only) => only == operation,

@@ -41,8 +41,17 @@ pub(super) struct Metadata {
 #[derive(Clone)]
 struct OfGroup(Metadata, String);
 
-/// What it answers; none: nothing, the connection is cut.
-type Answer = Option<(StatusCode, Value)>;
+/// Status and body.
+type Answer = (StatusCode, Value);
+
+/// How far the service of a group is.
+enum Readiness {
+    Ready,
+    /// Nobody answers.
+    Absent,
+    /// It answers that it is not ready.
+    Updating,
+}
 
 impl Metadata {
     /// The routes in the group with this engine key.
@@ -57,7 +66,15 @@ async fn token(
     Query(query): Query<BTreeMap<String, String>>,
 ) -> Response {
     let arrived = (service.world.clock)();
-    let answer = service.answer(&group, &headers, &query);
+    let answer = match service.readiness(&group) {
+        Readiness::Ready => Some(service.answer(&group, &headers, &query)),
+        Readiness::Absent => None,
+        Readiness::Updating => {
+            let body =
+                json!({"error": "not_found", "error_description": "IMDS endpoint is updating."});
+            Some((StatusCode::NOT_FOUND, body))
+        }
+    };
     let status = answer.as_ref().map(|(status, _)| status.as_u16());
     service.requests.note(arrived, "GET", PATH, Operation::Identity, status);
     answer.map_or_else(reset, |(status, body)| (status, Json(body)).into_response())
@@ -65,9 +82,6 @@ async fn token(
 
 impl Metadata {
     fn answer(&self, group: &str, headers: &HeaderMap, query: &BTreeMap<String, String>) -> Answer {
-        if let Some(late) = self.late(group) {
-            return late;
-        }
         let marked = headers.get("metadata").and_then(|value| value.to_str().ok());
         if !marked.is_some_and(|value| value.eq_ignore_ascii_case("true")) {
             return refuse("Required metadata header not specified");
@@ -85,8 +99,8 @@ impl Metadata {
         }
         let named = [
             field("client_id").map(Asked::Client),
-            field("object_id").or(field("principal_id")).map(Asked::Principal),
-            field("msi_res_id").or(field("mi_res_id")).map(Asked::Resource),
+            field("object_id").or_else(|| field("principal_id")).map(Asked::Principal),
+            field("msi_res_id").or_else(|| field("mi_res_id")).map(Asked::Resource),
         ];
         let named: Vec<_> = named.into_iter().flatten().collect();
         let asked = match named[..] {
@@ -94,14 +108,11 @@ impl Metadata {
             [one] => one,
             _ => return refuse("Only one of client_id, object_id and msi_res_id may be given"),
         };
-        match self.world.with(|azure, _| azure.identity_in(group, asked)) {
+        match self.world.look(|azure, _| azure.identity_in(group, asked)) {
             Ok(ids) => {
-                let granted =
-                    self.entra.metadata_token(ids.client, field("resource").unwrap_or_default());
-                Some(match granted {
-                    Ok(body) => (StatusCode::OK, body),
-                    Err((status, body)) => (status, body),
-                })
+                let resource = field("resource").unwrap_or_default();
+                let granted = self.entra.metadata_token(ids.client, resource);
+                granted.map_or_else(|refused| refused, |body| (StatusCode::OK, body))
             }
             Err(NoIdentity::NotFound) => refuse("Identity not found"),
             Err(NoIdentity::Several) => refuse(
@@ -111,31 +122,26 @@ impl Metadata {
         }
     }
 
-    /// What it answers while an injected fault keeps it back: at first nobody answers
-    /// (azure-docs #61447), then it says that it is not ready, as the page lists it.
-    fn late(&self, group: &str) -> Option<Answer> {
-        let (by, started, now) = self.world.with(|azure, now| {
+    /// An injected fault keeps it back: at first nobody answers (azure-docs #61447), then it says that it
+    /// is not ready, as the page lists it.
+    fn readiness(&self, group: &str) -> Readiness {
+        self.world.look(|azure, now| {
             let effects = azure.standing(Operation::Identity, group);
             let by = effects.into_iter().find_map(|effect| match effect {
                 Effect::IdentityLate { seconds } => Some(TimeDelta::seconds(seconds.into())),
                 _ => None,
             });
-            (by, azure.started(group), now)
-        });
-        let by = by?;
-        let since = started.map_or(TimeDelta::zero(), |started| now - started);
-        if since >= by {
-            return None;
-        }
-        if since < by / 2 {
-            return Some(None);
-        }
-        let body = json!({"error": "not_found", "error_description": "IMDS endpoint is updating."});
-        Some(Some((StatusCode::NOT_FOUND, body)))
+            let since = azure.started(group).map_or(TimeDelta::zero(), |started| now - started);
+            match by {
+                Some(by) if since < by / 2 => Readiness::Absent,
+                Some(by) if since < by => Readiness::Updating,
+                _ => Readiness::Ready,
+            }
+        })
     }
 }
 
 fn refuse(description: &str) -> Answer {
     let body = json!({"error": "invalid_request", "error_description": description});
-    Some((StatusCode::BAD_REQUEST, body))
+    (StatusCode::BAD_REQUEST, body)
 }

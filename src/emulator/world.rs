@@ -70,14 +70,15 @@ impl World {
         result
     }
 
+    /// Lets `act` read the model.
+    pub(super) fn look<R>(&self, act: impl FnOnce(&Azure, DateTime<Utc>) -> R) -> R {
+        let now = (self.clock)();
+        self.model.look(|azure| act(azure, now))
+    }
+
     /// Whether `principal` has `right` at `scope` now; the answer is remembered.
-    pub(super) fn may(
-        self: &Arc<Self>,
-        principal: &Principal,
-        right: Right<'_>,
-        scope: &str,
-    ) -> bool {
-        let may = self.with(|azure, now| azure.may(now, principal.object, right, scope));
+    pub(super) fn may(&self, principal: &Principal, right: Right<'_>, scope: &str) -> bool {
+        let may = self.look(|azure, now| azure.may(now, principal.object, right, scope));
         self.access.note(principal, right, may);
         may
     }

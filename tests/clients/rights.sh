@@ -100,6 +100,12 @@ expect "refused so far" "$("$OPERATOR" local access -o json |
 for one in json.load(sys.stdin):
     if one['name'] == '$ci': print(len(one['refused']), sum(one['refused'].values()))")" "3 3"
 
+# The directory is late with a new principal: az tries again.
+own=$(az container create -g "$group" -n own --image nginx --os-type Linux --cpu 1 --memory 1 \
+  --assign-identity --scope "$scope" --role Reader --query identity.principalId -o tsv 2>"$WORK/log")
+expect "role of a group's own identity" "$(az role assignment list --scope "$scope" \
+  --query "[?principalId=='$own'].roleDefinitionName" -o tsv)" Reader
+
 az role assignment delete --assignee "$ci" --role "$role" --scope "$scope"
 refused "what was taken away" AuthorizationFailed as_ci az container show -g "$group" -n web
 az role definition delete --name "$role" --scope "$scope"

@@ -97,35 +97,30 @@ impl Route {
 impl Arm {
     /// Refuses who may not, and notes who asked for what.
     pub(super) fn authorize(&self, caller: &Principal, demand: &Demand) -> Result<(), Error> {
-        let (action, scope, allowed) = match demand {
+        let object = caller.object;
+        let read = "Microsoft.Resources/subscriptions/read".to_owned();
+        let (may, action, scope) = match demand {
             Demand::Token => return Ok(()),
-            Demand::Known => {
-                let known = self.world.with(|azure, now| azure.is_known(now, caller.object));
-                ("Microsoft.Resources/subscriptions/read", self.subscription(), known)
-            }
+            Demand::Known => (
+                self.world.look(|azure, now| azure.is_known(now, object)),
+                &read,
+                &self.subscription(),
+            ),
             Demand::Track => {
-                let may = self.world.with(|azure, now| azure.may_track(now, caller.object));
-                let action = "Microsoft.Resources/subscriptions/operationresults/read";
-                // By itself no action of a role.
-                return if may {
-                    Ok(())
-                } else {
-                    Err(Azure::unauthorized(caller, action, &self.subscription()))
-                };
+                let may = self.world.look(|azure, now| azure.may_track(now, object));
+                (may, &read, &self.subscription())
             }
             Demand::Action(action, scope) => {
-                let may = self.world.may(caller, Right::Action(action), scope);
-                return if may { Ok(()) } else { Err(Azure::unauthorized(caller, action, scope)) };
+                (self.world.may(caller, Right::Action(action), scope), action, scope)
             }
             Demand::Listed(action, scope) => {
                 let right = Right::Action(action);
-                let may =
-                    self.world.with(|azure, now| azure.may_somewhere(now, caller.object, right));
-                (action.as_str(), scope.clone(), may)
+                let may = self.world.look(|azure, now| azure.may_somewhere(now, object, right));
+                self.world.access.note(caller, right, may);
+                (may, action, scope)
             }
         };
-        self.world.access.note(caller, Right::Action(action), allowed);
-        if allowed { Ok(()) } else { Err(Azure::unauthorized(caller, action, &scope)) }
+        if may { Ok(()) } else { Err(Azure::unauthorized(caller, action, scope)) }
     }
 
     /// Refuses to give a group identities that the caller may not assign.

@@ -67,7 +67,7 @@ impl Arm {
 
     /// Leaves of `resources` those that the caller may read.
     pub(super) fn readable(&self, caller: &Principal, action: &str, resources: &mut Vec<Value>) {
-        self.world.with(|azure, now| {
+        self.world.look(|azure, now| {
             resources.retain(|resource| {
                 let id = resource["id"].as_str().unwrap_or_default();
                 azure.may(now, caller.object, Right::Action(action), id)

@@ -65,8 +65,9 @@ impl Azure {
         if new.is_public() && !keeps_ip {
             new.next_ip = Some(self.next_address());
         }
+        let system = old.as_ref().and_then(|old| old.carries.system);
+        self.principals_changed |= new.carries.system != system;
         self.groups.insert(id.clone(), new);
-        self.principals_changed = true;
         let operation = self.transit(now, &id, TransitionKind::Deploy);
         let status = if old.is_some() { 200 } else { 201 };
         let view = self.view(now, &id, Detail::Resource).unwrap_or_default();

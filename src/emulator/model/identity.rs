@@ -208,3 +208,6 @@ fn not_an_id(id: &str) -> Error {
     );
     Error::bad("LinkedInvalidPropertyId", message)
 }
+
+#[cfg(test)]
+mod tests;

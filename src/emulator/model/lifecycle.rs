@@ -123,9 +123,9 @@ impl Azure {
         group.settle(&transition, end);
         if transition.kind == TransitionKind::Delete {
             let gone = view::id(&self.settings, &group.home, &group.name);
+            self.principals_changed |= group.carries.system.is_some();
             self.groups.remove(id);
             self.forget_scope(&gone);
-            self.principals_changed = true;
         }
         self.end(&transition.operation, end, transition.problem);
     }

@@ -224,6 +224,20 @@ async fn the_operator_is_the_identity_of_its_group_however_late() {
         assert_eq!(listed.iter().map(|group| group.name.as_str()).collect::<Vec<_>>(), ["web"]);
         assert!(matches!(refused, Fault::Forbidden { service: "ARM", .. }), "{refused}");
         assert!(refused.to_string().contains(&client), "{refused}");
+
+        // Another process over the same group, which runs on, has its identities still.
+        let dir = local.stop().await;
+        let engine = Arc::new(connect(&id).await);
+        let config = Config::new(dir.path().to_owned(), engine, "docker", clock);
+        let local = Local::start_with(dir, config).await;
+        let again = tokio::task::block_in_place(|| {
+            inside(pid, async || {
+                let set = |name: &str| (name == "AZURE_CLIENT_ID").then(|| client.clone());
+                let chain = credential::chain(&cloud, &Environment::read(set)).unwrap();
+                chain.get_token(&["https://management.azure.com/.default"], None).await.is_ok()
+            })
+        });
+        assert!(again);
         local.stop().await;
     })
     .await;

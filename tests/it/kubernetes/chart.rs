@@ -129,9 +129,10 @@ fn plain_manifests_are_what_the_chart_makes() {
     // What only Helm's own objects carry.
     let helms =
         |line: &&str| !line.contains("helm.sh/chart:") && !line.contains("managed-by: Helm");
-    let text = text.lines().filter(helms).map(|line| format!("{line}\n")).collect::<String>();
-    let head = "# Made from charts/aci-operator by tests/it/kubernetes/chart.rs; do not edit.\n";
-    assert_generated("manifests/kubernetes/operator.yaml", &format!("{head}{text}"));
+    let head = "# Made from charts/aci-operator by tests/it/kubernetes/chart.rs; do not edit.";
+    let lines = std::iter::once(head).chain(text.lines().filter(helms)).chain([""]);
+    let text = lines.collect::<Vec<_>>().join("\n");
+    assert_generated("manifests/kubernetes/operator.yaml", &text);
 
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/manifests/kubernetes");
     let text = server.kubectl_done(&["kustomize", folder]);

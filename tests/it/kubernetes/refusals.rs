@@ -4,7 +4,10 @@ use aci_operator::api::crd;
 use aci_operator::api::parse::parse;
 use serde_json::{Value, json};
 
-use cases::{Case, group, group_cases, issuer, issuer_cases, registration, registration_cases};
+use cases::{
+    Case, group, group_cases, identity_cases, issuer, issuer_cases, registration,
+    registration_cases, with_identity,
+};
 
 use super::server::server;
 use super::{edited, tried};
@@ -14,6 +17,11 @@ mod cases;
 #[tokio::test]
 async fn a_group_is_refused_with_the_words_of_the_check() {
     refused(&group(), "refusals-group", &group_cases()).await;
+}
+
+#[tokio::test]
+async fn an_identity_is_refused_with_the_words_of_the_check() {
+    refused(&with_identity(), "refusals-identity", &identity_cases()).await;
 }
 
 #[tokio::test]
@@ -30,7 +38,7 @@ async fn a_registration_is_refused_with_the_words_of_the_check() {
 /// object's name have tests of their own.
 #[test]
 fn every_rule_is_provoked() {
-    let cases = [group_cases(), issuer_cases(), registration_cases()].concat();
+    let cases = [group_cases(), identity_cases(), issuer_cases(), registration_cases()].concat();
     let mut untried = Vec::new();
     for definition in crd::all().unwrap() {
         let schema = &definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"];

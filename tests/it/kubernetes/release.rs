@@ -60,7 +60,6 @@ fn rights_of_the_operator(server: &Server) {
         &["watch", "appregistrations.aci-operator.io", "-n", "app"],
         &["patch", "issuers.aci-operator.io", "-n", "app"],
         &["patch", "containergroups.aci-operator.io", "--subresource=status", "-n", "app"],
-        &["update", "containergroups.aci-operator.io", "--subresource=finalizers", "-n", "app"],
         &["get", "secrets", "-n", "app"],
         &["create", "secrets", "-n", "app"],
         &["create", "events.events.k8s.io", "-n", "app"],

@@ -1,7 +1,6 @@
 //! The operator's own installation in local Azure: made, found again, gone on with, taken back.
 
 use std::collections::BTreeMap;
-
 use std::process::Stdio;
 
 use serde_json::{Value, json};

@@ -66,10 +66,12 @@ const GUID: &str = "00000000-0000-0000-0000-000000000000";
 pub(super) type Case = (Vec<(&'static str, Value)>, &'static str);
 
 pub(super) fn group_cases() -> Vec<Case> {
+    [address_cases(), container_cases(), other_cases()].concat()
+}
+
+fn address_cases() -> Vec<Case> {
     let another = edited(&group()["spec"]["containers"][0], &[("/name", json!("other"))]);
     let none = Value::Null;
-    let full = (0..18).map(|n| json!({"name": format!("cache-{n}"), "emptyDir": {}}));
-    let full = Value::from(full.collect::<Vec<_>>());
     vec![
         (vec![("/spec/tls", none.clone())], "without `tls` it needs `ports`"),
         (
@@ -110,6 +112,12 @@ pub(super) fn group_cases() -> Vec<Case> {
             "is reserved by Azure: take another",
         ),
         (vec![("/spec/containers/-", another)], "the containers of a group share its ports"),
+    ]
+}
+
+fn container_cases() -> Vec<Case> {
+    let none = Value::Null;
+    vec![
         (
             vec![("/spec/containers/0/name", json!("aci-operator-tls"))],
             "is the name of the operator's sidecar",
@@ -147,6 +155,14 @@ pub(super) fn group_cases() -> Vec<Case> {
             ],
             "another mount's path before it is the same",
         ),
+    ]
+}
+
+fn other_cases() -> Vec<Case> {
+    let none = Value::Null;
+    let full = (0..18).map(|n| json!({"name": format!("cache-{n}"), "emptyDir": {}}));
+    let full = Value::from(full.collect::<Vec<_>>());
+    vec![
         (
             vec![("/spec/volumes/0/emptyDir", json!({}))],
             "needs exactly one of `emptyDir` and `secret`",
@@ -248,5 +264,25 @@ pub(super) fn registration_cases() -> Vec<Case> {
             vec![("/spec/hostGracePeriod", json!("long"))],
             "is no duration: write it as `90d` or `12h`",
         ),
+    ]
+}
+
+const IDENTITY: &str = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities/me";
+
+fn identity(kind: &str, id: &str) -> (&'static str, Value) {
+    ("/spec/identity", json!({"type": kind, "userAssignedIdentities": {id: {}}}))
+}
+
+pub(super) fn with_identity() -> Value {
+    edited(&group(), &[identity("SystemAssigned, UserAssigned", IDENTITY)])
+}
+
+pub(super) fn identity_cases() -> Vec<Case> {
+    let one_of = "`UserAssigned` names identities here, `SystemAssigned` alone names none";
+    let id = "is no resource id of an identity: `az identity show --query id` prints it";
+    vec![
+        (vec![("/spec/identity", json!({"type": "UserAssigned"}))], one_of),
+        (vec![identity("SystemAssigned", IDENTITY)], one_of),
+        (vec![identity("UserAssigned", "me")], id),
     ]
 }

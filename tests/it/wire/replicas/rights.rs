@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{ACCOUNT, Cluster};
 use crate::wire::{TLS, is_ready};
 
-/// `verb group/resource`.
+/// `verb group/resource`, with `@namespace` where it is given in one alone.
 type Right = String;
 
 #[test]
@@ -56,6 +56,7 @@ fn asked(cluster: &Cluster) -> (BTreeSet<Right>, BTreeSet<Right>) {
         if event["responseStatus"]["code"] == 403 {
             forbidden.insert(right.clone());
         }
+        used.insert(format!("{right} @{}", text("namespace")));
         used.insert(right);
     }
     (used, forbidden)
@@ -91,7 +92,11 @@ fn granted(cluster: &Cluster) -> BTreeSet<Right> {
                 })
             }) {
                 let text = |value: &Value| value.as_str().unwrap().to_owned();
-                granted.insert(format!("{} {}/{}", text(&verb), text(&group), text(&resource)));
+                let right = format!("{} {}/{}", text(&verb), text(&group), text(&resource));
+                granted.insert(match binding["metadata"]["namespace"].as_str() {
+                    Some(namespace) => format!("{right} @{namespace}"),
+                    None => right,
+                });
             }
         }
     }
