@@ -3,7 +3,6 @@
 //! Only where the build is meant to be kept (release, and profiles that inherit from it): to follow
 //! git in every debug build would compile the crate again after each commit. `ACI_OPERATOR_COMMIT` says
 //! it where there is no git, as in the build of the image.
-#![expect(clippy::print_stdout, reason = "this is how a build script speaks to cargo")]
 
 use std::env;
 use std::process::Command;

@@ -66,7 +66,7 @@ pub(super) struct WhichArgs {
     /// Name of identity and container group
     #[arg(long, default_value = "aci-operator")]
     name: String,
-    /// Subscription [default: AZURE_SUBSCRIPTION_ID, else az's]
+    /// Subscription [default: as the environment says, else az's]
     #[arg(long, value_name = "ID")]
     subscription: Option<String>,
     /// Storage account [default: a name that follows from the rest]
@@ -147,16 +147,12 @@ impl Session {
             Command::Azure(args) => self.install_azure(args).await,
             Command::GraphGrant(which) => {
                 let installation = self.app.installation(which.request()).await?;
-                match installation.graph_grant().await? {
-                    Some(remedy) => {
-                        print::line(&remedy)?;
-                        Ok(Exit::NotReached)
-                    }
-                    None => {
-                        print::line("granted: the operator may make app registrations")?;
-                        Ok(Exit::Done)
-                    }
+                if let Some(remedy) = installation.graph_grant().await? {
+                    print::line(&remedy)?;
+                    return Ok(Exit::NotReached);
                 }
+                print::line("granted: the operator may make app registrations")?;
+                Ok(Exit::Done)
             }
         }
     }

@@ -35,7 +35,7 @@ pub(super) fn resource(wanted: &Wanted, facts: &Facts) -> Resource {
 pub fn body(wanted: &Wanted, facts: &Facts) -> Value {
     let listen = format!("0.0.0.0:{PORT}");
     let command = json!([PROGRAM, "run", "--listen", listen, "--log-format", "json"]);
-    let mut container = container(wanted, facts, command);
+    let mut container = container(wanted, facts, &command);
     container["properties"]["livenessProbe"] = json!({
         "httpGet": {"path": "/healthz", "port": PORT, "scheme": "http"},
         "initialDelaySeconds": 30,
@@ -47,7 +47,7 @@ pub fn body(wanted: &Wanted, facts: &Facts) -> Value {
 
 /// A group that tries an image beside the running one, and the body of it.
 pub fn trial_of(wanted: &Wanted, facts: &Facts) -> Resource {
-    let container = container(wanted, facts, json!(TRIAL_COMMAND));
+    let container = container(wanted, facts, &json!(TRIAL_COMMAND));
     Resource {
         sort: Sort::Group,
         id: format!("{}-trial", wanted.group()),
@@ -72,7 +72,7 @@ fn whole(wanted: &Wanted, restart: &str, container: &Value) -> Value {
     })
 }
 
-fn container(wanted: &Wanted, facts: &Facts, command: Value) -> Value {
+fn container(wanted: &Wanted, facts: &Facts, command: &Value) -> Value {
     let home = facts.blob.as_deref().map(home_url).unwrap_or_default();
     let own = [
         ("ACI_OPERATOR_HOME", home),
