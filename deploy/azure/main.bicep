@@ -20,6 +20,8 @@ param manage string[]
 param identities { name: string, resourceGroup: string }[] = []
 @description('Object ids of those that may read manifests and status, and no key.')
 param readers string[] = []
+@description('Object ids of those that may write manifests, and so have the operator do all that it may.')
+param writers string[] = []
 @description('The operator\'s image, best by digest.')
 param image string
 
@@ -46,6 +48,7 @@ module operator 'operator.bicep' = {
     storageAccountName: 'aciop${take(replace(guid(scope, name, 'account'), '-', ''), 16)}'
     manage: manage
     readers: readers
+    writers: writers
     image: image
   }
 }

@@ -7,6 +7,7 @@ param roleName string
 param storageAccountName string
 param manage string[]
 param readers string[]
+param writers string[]
 param image string
 
 var blobContributor = 'ba92f5b4-2d11-453d-a403-e96b0029c9fe' // Storage Blob Data Contributor
@@ -158,6 +159,17 @@ module readerOnHome 'blob-assignment.bicep' = [for reader in readers: {
     containerName: home.name
     principalId: reader
     roleId: blobReader
+    note: note
+  }
+}]
+
+module writerOnHome 'blob-assignment.bicep' = [for writer in writers: {
+  name: '${name}-writer-${writer}'
+  params: {
+    accountName: account.name
+    containerName: home.name
+    principalId: writer
+    roleId: blobContributor
     note: note
   }
 }]

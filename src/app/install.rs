@@ -42,6 +42,8 @@ pub struct Request {
     pub identities: Vec<String>,
     /// Object ids of readers.
     pub readers: Vec<String>,
+    /// Object ids of writers.
+    pub writers: Vec<String>,
     /// The operator's image.
     pub image: String,
 }
@@ -98,6 +100,7 @@ impl App {
             manage: request.manage,
             identities: request.identities,
             readers: request.readers,
+            writers: request.writers,
             image: request.image,
             environment,
         };
@@ -278,20 +281,23 @@ fn not_there() -> Error {
 }
 
 fn failed(resource: &Resource, seen: &Value) -> Error {
-    let events = &seen["properties"]["containers"][0]["properties"]["instanceView"]["events"];
-    let events = events.as_array().into_iter().flatten();
-    let last = events.filter_map(|event| event["message"].as_str()).next_back();
-    let state = &seen["properties"]["provisioningState"];
+    let group = &seen["properties"];
+    let container = &group["containers"][0]["properties"]["instanceView"];
+    let last = |view: &Value| {
+        let events = view["events"].as_array().into_iter().flatten();
+        let told = events.filter_map(|event| event["message"].as_str()).next_back();
+        told.map(str::to_owned)
+    };
+    let ended = &container["currentState"];
+    let code = ended["exitCode"].as_i64().map(|code| format!("its container ended with {code}"));
+    let why = last(&group["instanceView"]).or_else(|| last(container)).or(code);
     Error::Install {
         problem: format!(
             "{} does not get there: {}",
             resource.id,
-            last.map_or_else(|| state.to_string(), str::to_owned)
+            why.unwrap_or_else(|| group["provisioningState"].to_string())
         ),
-        remedy: format!(
-            "`az container logs --ids {}` shows what it says; `install azure` goes on from here",
-            resource.id
-        ),
+        remedy: "run it again: it goes on from what is there".to_owned(),
     }
 }
 

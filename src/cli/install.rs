@@ -90,6 +90,10 @@ pub(super) struct InstallArgs {
     /// Who may read manifests and status, by object id; may be given more than once
     #[arg(long = "reader", value_name = "OBJECT_ID")]
     readers: Vec<String>,
+    /// Who may write manifests, and so have the operator do all that it may, by object id; may be given
+    /// more than once
+    #[arg(long = "writer", value_name = "OBJECT_ID")]
+    writers: Vec<String>,
     /// The operator's image, best by digest
     #[arg(long)]
     image: String,
@@ -135,6 +139,7 @@ impl InstallArgs {
             manage: self.manage.clone(),
             identities: self.identities.clone(),
             readers: self.readers.clone(),
+            writers: self.writers.clone(),
             image: self.image.clone(),
             ..self.which.request()
         }

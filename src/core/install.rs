@@ -50,6 +50,8 @@ pub struct Wanted {
     pub identities: Vec<String>,
     /// Object ids of those that may read manifests and status.
     pub readers: Vec<String>,
+    /// Object ids of those that may write manifests, and with them all that the operator may do.
+    pub writers: Vec<String>,
     /// The operator's image, best by digest.
     pub image: String,
     /// Environment variables of the operator's container that name another cloud than the public one.

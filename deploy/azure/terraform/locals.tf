@@ -58,6 +58,9 @@ locals {
     { for reader in var.readers : "reader ${reader}" => {
       scope = "${local.containers}/home", role = local.roles.blob_reader, principal = reader, ours = false
     } },
+    { for writer in var.writers : "writer ${writer}" => {
+      scope = "${local.containers}/home", role = local.roles.blob_contributor, principal = writer, ours = false
+    } },
   )
   assignment_bodies = { for key, given in local.assignments : key => {
     properties = merge({

@@ -47,6 +47,12 @@ variable "readers" {
   default     = []
 }
 
+variable "writers" {
+  description = "Object ids of those that may write manifests, and so have the operator do all that it may."
+  type        = list(string)
+  default     = []
+}
+
 variable "image" {
   description = "The operator's image, best by digest."
   type        = string

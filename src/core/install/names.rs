@@ -68,10 +68,10 @@ pub fn check(wanted: &Wanted) -> Result<(), Invalid> {
             return Err(Invalid::new("--identity", problem));
         }
     }
-    for reader in &wanted.readers {
-        if reader.parse::<Uuid>().is_err() {
-            let problem = format!("{reader:?} is no object id: `az ad user show` tells it");
-            return Err(Invalid::new("--reader", problem));
+    for (people, option) in [(&wanted.readers, "--reader"), (&wanted.writers, "--writer")] {
+        if let Some(bad) = people.iter().find(|id| id.parse::<Uuid>().is_err()) {
+            let problem = format!("{bad:?} is no object id: `az ad user show` tells it");
+            return Err(Invalid::new(option, problem));
         }
     }
     Ok(())

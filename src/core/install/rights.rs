@@ -79,16 +79,18 @@ pub(super) fn on_groups_and_identities(wanted: &Wanted, facts: &Facts) -> Vec<Re
     groups.chain(identities).collect()
 }
 
-/// Who may read and write the home: the operator all of it, readers what holds no key.
+/// Who may read and write the home: the operator all of it, readers and writers what holds no key.
 pub(super) fn on_blobs(wanted: &Wanted, facts: &Facts) -> Vec<Resource> {
     let operator = [HOME, SECRETS].map(|container| {
         let scope = storage::container_id(wanted, container);
         give(wanted, facts.principal.as_deref(), &scope, BLOB_CONTRIBUTOR, true)
     });
     let home = storage::container_id(wanted, HOME);
-    let readers =
-        wanted.readers.iter().map(|reader| give(wanted, Some(reader), &home, BLOB_READER, false));
-    operator.into_iter().chain(readers).collect()
+    let to = |people: &[String], role: BuiltIn| -> Vec<Resource> {
+        people.iter().map(|one| give(wanted, Some(one), &home, role, false)).collect()
+    };
+    let readers = to(&wanted.readers, BLOB_READER);
+    operator.into_iter().chain(readers).chain(to(&wanted.writers, BLOB_CONTRIBUTOR)).collect()
 }
 
 /// A role given at a scope. Without its kind a new service principal, which not every replica of the

@@ -18,6 +18,7 @@ fn wanted() -> Wanted {
         name: "aci-operator".to_owned(),
         manage: vec!["web".to_owned(), "jobs".to_owned()],
         readers: vec!["6f0b9f5c-0000-4000-8000-000000000002".to_owned()],
+        writers: vec!["6f0b9f5c-0000-4000-8000-000000000005".to_owned()],
         image: "registry.example/aci-operator@sha256:00".to_owned(),
         environment: Vec::new(),
     }
@@ -123,7 +124,7 @@ fn no_right_reaches_beyond_what_is_named() {
     let wanted = wanted();
     let all = resources(&wanted, &facts());
     let given = of(&all, Sort::Assignment);
-    assert_eq!(given.len(), 2 + 1 + 2 + 1);
+    assert_eq!(given.len(), 2 + 1 + 2 + 2);
     let inside = |scope: &str| {
         let group = |name: &String| scope.starts_with(&wanted.scope(name));
         wanted.manage.iter().any(group) || group(&wanted.resource_group)
@@ -164,6 +165,7 @@ fn what_needs_a_fact_waits_for_it() {
     let reader = |resource: &&Resource| resource.purpose.starts_with(&wanted().readers[0]);
     for resource in &all {
         let needs = matches!(resource.sort, Sort::Assignment | Sort::Group) && !reader(&resource);
+        let needs = needs && !resource.purpose.starts_with(&wanted().writers[0]);
         assert_eq!(resource.waiting, needs, "{}", resource.id);
     }
     let mut facts = Facts::default();
