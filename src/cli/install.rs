@@ -170,7 +170,8 @@ impl Session {
             self.screen.warn("the image has no digest: what runs may change without a word");
         }
         if self.output == Output::Json || self.output == Output::Yaml {
-            self.document(&shown::plan_document(&steps))?;
+            let home = installation.home().await?;
+            self.document(&shown::plan_document(&steps, home.as_deref()))?;
         } else {
             shown::plan(self.screen, &steps)?;
         }

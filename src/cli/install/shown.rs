@@ -63,7 +63,7 @@ fn kind(sort: Sort) -> &'static str {
 }
 
 /// The plan, for programs.
-pub(super) fn plan_document(steps: &[Step]) -> Value {
+pub(super) fn plan_document(steps: &[Step], home: Option<&str>) -> Value {
     let resources = steps.iter().map(|step| {
         let (action, changes) = match &step.action {
             Action::Create => ("create", &[][..]),
@@ -82,6 +82,7 @@ pub(super) fn plan_document(steps: &[Step]) -> Value {
         })
     });
     json!({
+        "home": home,
         "resources": resources.collect::<Vec<_>>(),
         "rights": rights::ACTIONS,
         "monthlyCost": {
