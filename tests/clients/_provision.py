@@ -21,7 +21,7 @@ PASSED: list[str] = []
 
 
 def check(what: str, holds: bool, told: object = "") -> None:
-    """Counts a check, or ends."""
+    """Count a check, or end."""
     if not holds:
         sys.exit(f"{what}: {told}")
     PASSED.append(what)
@@ -35,7 +35,7 @@ def compare(what: str, found: object, wanted: object) -> None:
 
 
 def body(resource: dict[str, Any]) -> dict[str, Any]:
-    """What is put, without what Terraform and Bicep say beside the body."""
+    """Give what is put, without what Terraform and Bicep say beside the body."""
     inner = {k: v for k, v in resource["body"].items() if k not in ("location", "tags", "identity")}
     for container in inner.get("properties", {}).get("containers", []):
         variables = container["properties"]["environmentVariables"]
@@ -46,7 +46,7 @@ def body(resource: dict[str, Any]) -> dict[str, Any]:
 
 
 def kind_of(resource: dict[str, Any]) -> str:
-    """The resource's type and version, such as Microsoft.Storage/storageAccounts@2023-05-01."""
+    """Name type and version, such as Microsoft.Storage/storageAccounts@2023-05-01."""
     provider, *rest = resource["id"].rsplit("/providers/", 1)[-1].split("/")
     if not rest or provider == "":
         provider, rest = "Microsoft.Resources", ["resourceGroups", ""]
@@ -61,16 +61,17 @@ def kind_of(resource: dict[str, Any]) -> str:
 def evaluate(
     tofu: str, module: Path, work: Path, variables: dict[str, Any], facts: dict[str, str]
 ) -> dict[str, Any]:
-    """The module's locals; what Azure tells is given, so that no provider is needed."""
+    """Evaluate the module's locals; what Azure tells is given, so no provider is needed."""
     folder = work / "module"
     folder.mkdir()
     for name in ("variables.tf", "locals.tf"):
         (folder / name).write_text((module / name).read_text())
     (folder / "facts.tf.json").write_text(json.dumps({"locals": {"facts": facts}}))
     (folder / "terraform.tfvars.json").write_text(json.dumps(variables))
-    names = "role_body assignments assignment_bodies account_body policy_body group_body tags account".split()
+    names = ["role_body", "assignments", "assignment_bodies", "account_body", "policy_body"]
+    names += ["group_body", "tags", "account"]
     wanted = ", ".join(f"{name} = local.{name}" for name in names)
-    run = subprocess.run(
+    run = subprocess.run(  # noqa: S603 -- the program that our own script has built
         [tofu, f"-chdir={folder}", "console"],
         input=f"jsonencode({{ {wanted} }})\n",
         capture_output=True,
@@ -153,19 +154,19 @@ def terraform(
 
 
 def parse(file: Path) -> Node:
-    """The tree of a file, which has no error."""
+    """Parse a file, which has no error."""
     tree = Parser(Language(tree_sitter_bicep.language())).parse(file.read_bytes())
     check(f"Bicep: {file.name} is well formed", not tree.root_node.has_error, tree.root_node)
     return tree.root_node
 
 
 def walk(node: Node) -> list[Node]:
-    """A node and all below it."""
+    """Give a node and all below it."""
     return [node] + [deeper for child in node.named_children for deeper in walk(child)]
 
 
 def text(node: Node) -> str:
-    """The source of a node."""
+    """Give the source of a node."""
     return (node.text or b"").decode()
 
 
@@ -173,8 +174,8 @@ class Computed:
     """A value that only a compiler knows."""
 
 
-def value(node: Node) -> Any:
-    """A literal as JSON; `Computed` for the rest."""
+def value(node: Node) -> object:
+    """Read a literal as JSON; `Computed` for the rest."""
     match node.type:
         case "object":
             pairs = [child for child in node.named_children if child.type == "object_property"]
@@ -193,7 +194,7 @@ def value(node: Node) -> Any:
     return float(inner[1]) if inner else Computed()
 
 
-def literal(found: Any, wanted: Any, place: str) -> list[str]:
+def literal(found: object, wanted: object, place: str) -> list[str]:
     """Where a literal of the template is other than the plan."""
     if isinstance(found, Computed):
         return []
@@ -255,7 +256,7 @@ def bicep(plan: list[dict[str, Any]], folder: Path) -> None:
 
 
 def main() -> None:
-    """Runs all checks."""
+    """Run all checks."""
     plan_file, tofu, folder, work, identity = sys.argv[1:]
     plan = json.loads(Path(plan_file).read_text())["resources"]
     terraform(plan, tofu, Path(folder) / "terraform", Path(work), identity)
