@@ -18,6 +18,7 @@ pub mod daemon;
 pub mod error;
 mod first_look;
 mod home;
+pub mod install;
 pub mod live;
 pub mod local;
 pub mod manifests;

@@ -17,6 +17,7 @@ mod fault;
 mod get;
 mod home;
 mod human;
+mod install;
 mod local;
 mod log;
 mod manifests;
@@ -67,7 +68,7 @@ Environment:
 #[derive(Debug, Parser)]
 #[command(
     name = "aci-operator",
-    version,
+    version = meta::VERSION,
     after_help = "Start here: scripts/quickstart, or aci-operator local up && aci-operator validate -f DIR",
     after_long_help = EXIT_CODES,
     disable_help_subcommand = true,
@@ -189,6 +190,15 @@ enum Command {
     /// The root certificates of issuers
     #[command(subcommand)]
     Ca(ca::Command),
+    /// An operator that runs in Azure
+    #[command(subcommand)]
+    Install(install::Command),
+    /// Takes an operator in Azure back
+    #[command(subcommand)]
+    Uninstall(install::Uninstall),
+    /// Another release of an operator in Azure
+    #[command(subcommand)]
+    Upgrade(install::Upgrade),
     /// Prints the kinds as Kubernetes' custom resource definitions
     Crds(meta::CrdsArgs),
     /// Moves a home

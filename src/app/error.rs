@@ -153,6 +153,14 @@ pub enum Error {
         /// What to do.
         remedy: String,
     },
+    /// The operator's own installation.
+    #[error("{problem}")]
+    Install {
+        /// What is wrong with it.
+        problem: String,
+        /// What to do.
+        remedy: String,
+    },
     /// A container engine.
     #[error("no container engine can be used: {0}")]
     Engine(String),
@@ -212,7 +220,7 @@ impl Error {
                 "it is made at the first pass: `aci-operator run` or `aci-operator apply`"
                     .to_owned()
             }
-            Self::Local { remedy, .. } => remedy.clone(),
+            Self::Local { remedy, .. } | Self::Install { remedy, .. } => remedy.clone(),
             Self::Engine(_) => {
                 "start Docker or Podman, or take --engine none: local Azure then answers \
                                 as Azure does, but runs no container"

@@ -23,6 +23,7 @@ use crate::azure::wire::SecretValues;
 use crate::azure::{self, Cloud, Environment, credential};
 use crate::core::Fault;
 use crate::core::container_group::{Body, GroupId};
+use crate::core::install::SELF;
 use crate::emulator::engine::docker::Docker;
 use crate::emulator::engine::none::Nothing;
 use crate::emulator::{self, Config};
@@ -31,8 +32,8 @@ use crate::http::{self, Readiness};
 use crate::metrics::Metrics;
 use crate::pki::LocalAuthority;
 use crate::ports::{
-    Change, Clock as _, ContainerGroups, Directory as Applications, Entry, ObjectKey, OsRandom,
-    Phase, ResourceGroups, SystemClock,
+    Change, Clock as _, ContainerGroups, Directory as Applications, Entry, Grants, ObjectKey,
+    OsRandom, Phase, ResourceGroups, Resources, SystemClock,
 };
 use crate::probe::TlsProbe;
 use crate::reconcile::container_group::Preview;
@@ -40,14 +41,18 @@ use crate::reconcile::{self, Ctx, Sightings};
 use crate::source::{Directory, Keep, Options, merge, scan};
 
 mod homes;
+mod install;
 
 pub use homes::Pushed;
 pub(super) use homes::{Changes, ManifestSource, Taken, give, open_home, plant, watch};
+pub(super) use install::{Ground, ground};
 
 /// Names ARM's tokens, in local Azure too.
 const AUDIENCE: &str = "https://management.azure.com";
 /// ARM's address where `local env` was read; else the home's own local Azure is asked.
 const RESOURCE_MANAGER: &str = "ACI_OPERATOR_RESOURCE_MANAGER_URL";
+/// Entra ID's, the same way.
+const AUTHORITY: &str = "AZURE_AUTHORITY_HOST";
 /// Graph's address, the same way.
 const GRAPH: &str = "ACI_OPERATOR_GRAPH_URL";
 /// The program with which local Azure keeps blobs; without, `azurite-blob` of `PATH`.
@@ -125,6 +130,8 @@ pub(super) struct Azure {
     /// Container groups.
     pub(super) groups: Arc<dyn ContainerGroups>,
     resource_groups: Arc<dyn ResourceGroups>,
+    resources: Arc<dyn Resources>,
+    grants: Arc<dyn Grants>,
     directory: Arc<dyn Applications>,
     /// Subscription where a manifest names none.
     pub(super) subscription: Option<String>,
@@ -141,9 +148,16 @@ pub(super) async fn azure(app: &App, home: &Home, metrics: &Metrics) -> Result<A
     let azure =
         azure::Azure::new(&cloud, credential, observer, &home.fence).map_err(Error::Azure)?;
     let subscription = credential::default_subscription(&environment).map_err(Error::Azure)?;
-    let directory = Arc::new(azure.directory());
+    let (directory, grants) = (Arc::new(azure.directory()), Arc::new(azure.grants()));
     let azure = Arc::new(azure);
-    Ok(Azure { groups: azure.clone(), resource_groups: azure, directory, subscription })
+    Ok(Azure {
+        groups: azure.clone(),
+        resource_groups: azure.clone(),
+        resources: azure,
+        grants,
+        directory,
+        subscription,
+    })
 }
 
 /// The cloud of the home, and the variables that count for it.
@@ -211,7 +225,7 @@ fn local_cloud(app: &App, variable: impl Fn(&str) -> Option<String>) -> Result<C
         // Another home's local Azure: `local env` has put its CA among the system's roots.
         None => None,
     };
-    let (arm, entra, graph) = (url(RESOURCE_MANAGER)?, url("AZURE_AUTHORITY_HOST")?, url(GRAPH)?);
+    let (arm, entra, graph) = (url(RESOURCE_MANAGER)?, url(AUTHORITY)?, url(GRAPH)?);
     Ok(Cloud::custom(arm, AUDIENCE, entra, graph, ca.unwrap_or_default()))
 }
 
@@ -238,6 +252,7 @@ impl Operator {
             secrets: home.secrets.clone(),
             requests: home.requests.clone(),
             home_id: home.seat.id().to_owned(),
+            own_group: std::env::var(SELF).ok().filter(|id| !id.is_empty()),
             default_subscription: azure.subscription,
             metrics,
             sightings: Arc::new(Sightings::default()),

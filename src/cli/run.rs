@@ -103,6 +103,9 @@ impl Session {
             Command::Open(args) => self.open(args).await,
             Command::Ca(command) => self.ca(command).await,
             Command::Home(command) => self.home(command).await,
+            Command::Install(command) => self.install(command).await,
+            Command::Uninstall(command) => self.uninstall(command).await,
+            Command::Upgrade(command) => self.upgrade(command).await,
             // Answered before there is a session.
             Command::Completions(_) | Command::Crds(_) | Command::Version(_) => Ok(Exit::Done),
         }

@@ -18,6 +18,7 @@ mod daemon;
 mod faults;
 mod foreign;
 mod homes;
+mod install;
 mod kills;
 mod manifests;
 mod measured;
