@@ -109,6 +109,7 @@ fn observed(desired: &Desired, now: DateTime<Utc>) -> Observed {
         made: true,
         memory: Memory::default(),
         requests: Requests::default(),
+        own: false,
         followers: Vec::new(),
     };
     let mut shown = wire::render(&body(desired, &observed), "web", SecretValues::Elided);

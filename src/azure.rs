@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 
 use azure_core::credentials::TokenCredential;
 
-use crate::ports::{Directory, Fence};
+use crate::ports::{Directory, Fence, Grants};
 use crate::tls;
 
 pub mod cloud;
@@ -27,6 +27,7 @@ mod fault;
 mod fenced;
 mod limits;
 mod resource_groups;
+mod resources;
 
 pub use cloud::Cloud;
 pub use credential::Environment;
@@ -42,8 +43,8 @@ pub struct Azure {
     dialer: exec::Dialer,
     /// Microsoft Graph.
     directory: graph::Graph<graph::Pipe>,
-    /// Subscriptions that were asked to register the resource provider.
-    registered: Arc<Mutex<HashSet<String>>>,
+    /// Subscriptions that were asked to register a resource provider, and which.
+    registered: Arc<Mutex<HashSet<(String, String)>>>,
 }
 
 impl Azure {
@@ -75,6 +76,11 @@ impl Azure {
 }
 
 impl Azure {
+    /// Rights in the directory.
+    pub fn grants(&self) -> impl Grants + use<> {
+        self.directory.clone()
+    }
+
     /// Applications in the directory.
     pub fn directory(&self) -> impl Directory + use<> {
         self.directory.clone()

@@ -124,10 +124,10 @@ impl Container {
             Ok(found) => found,
             Err(e) if e.http_status() == Some(StatusCode::NotModified) => return Ok(Read::Same),
             Err(e) if is_absent(&e) => return Ok(Read::Absent),
-            Err(e) => return Err(told(self.place(name), e)),
+            Err(e) => return Err(told(&self.place(name), e)),
         };
         let version = version(found.properties.etag.as_ref());
-        let content = found.body.collect().await.map_err(|e| told(self.place(name), e))?;
+        let content = found.body.collect().await.map_err(|e| told(&self.place(name), e))?;
         Ok(Read::Is(version, content.to_vec()))
     }
 
@@ -156,7 +156,7 @@ impl Container {
         match self.blob(name).upload(content, Some(options)).await {
             Ok(written) => Ok(Some(version(written.etag.as_ref()))),
             Err(e) if is_conflict(&e) && *expected != Expected::Anything => Ok(None),
-            Err(e) => Err(told(self.place(name), e)),
+            Err(e) => Err(told(&self.place(name), e)),
         }
     }
 
@@ -177,7 +177,7 @@ impl Container {
             Err(e) if is_absent(&e) => Ok(true),
             // Whether it is another one or gone by a repeated request of ours, a read tells.
             Err(e) if is_conflict(&e) && *expected != Expected::Anything => Ok(false),
-            Err(e) => Err(told(self.place(name), e)),
+            Err(e) => Err(told(&self.place(name), e)),
         }
     }
 
@@ -190,7 +190,7 @@ impl Container {
             prefix: Some(prefix.to_owned()),
             ..Default::default()
         };
-        let failed = |e| told(self.place(prefix), e);
+        let failed = |e| told(&self.place(prefix), e);
         let mut pages = self.client.list_blobs(Some(options)).map_err(failed)?.into_pages();
         let mut found = BTreeMap::new();
         while let Some(page) = pages.try_next().await.map_err(failed)? {

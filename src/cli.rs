@@ -15,7 +15,9 @@ mod container;
 mod describe;
 mod fault;
 mod get;
+mod home;
 mod human;
+mod install;
 mod local;
 mod log;
 mod manifests;
@@ -23,6 +25,7 @@ mod meta;
 mod name;
 mod print;
 mod progress;
+mod push;
 mod quote;
 mod run;
 mod secret;
@@ -65,7 +68,7 @@ Environment:
 #[derive(Debug, Parser)]
 #[command(
     name = "aci-operator",
-    version,
+    version = meta::VERSION,
     after_help = "Start here: scripts/quickstart, or aci-operator local up && aci-operator validate -f DIR",
     after_long_help = EXIT_CODES,
     disable_help_subcommand = true,
@@ -145,6 +148,8 @@ enum Command {
     Run(run::RunArgs),
     /// Reconciles manifests in the foreground, until each is Ready or Stalled
     Apply(apply::ApplyArgs),
+    /// Puts manifests where the daemon of a home in Azure or in a cluster reads them
+    Push(push::PushArgs),
     /// Shows objects with their state
     Get(get::GetArgs),
     /// Shows all that is known of one object
@@ -185,8 +190,20 @@ enum Command {
     /// The root certificates of issuers
     #[command(subcommand)]
     Ca(ca::Command),
+    /// An operator that runs in Azure
+    #[command(subcommand)]
+    Install(install::Command),
+    /// Takes an operator in Azure back
+    #[command(subcommand)]
+    Uninstall(install::Uninstall),
+    /// Another release of an operator in Azure
+    #[command(subcommand)]
+    Upgrade(install::Upgrade),
     /// Prints the kinds as Kubernetes' custom resource definitions
     Crds(meta::CrdsArgs),
+    /// Moves a home
+    #[command(subcommand)]
+    Home(home::Command),
     /// Prints a completion script
     Completions(meta::CompletionsArgs),
     /// Prints the version

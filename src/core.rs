@@ -15,6 +15,7 @@ pub mod certificate;
 pub mod container_group;
 pub mod fault;
 pub mod fields;
+pub mod install;
 pub mod issuer;
 pub mod names;
 pub mod outcome;
@@ -178,6 +179,8 @@ pub enum Reason {
     RootMustBeReplaced,
     /// A new leaf is on its way to the sidecar.
     Rotating,
+    /// The operator runs in this container group, and would stop itself.
+    SelfReplace,
     /// The stored leaf is the one served.
     Serving,
     /// Another leaf is served than the stored one.

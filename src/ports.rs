@@ -23,7 +23,7 @@ use crate::core::{Fault, Secret};
 
 mod tenure;
 
-pub use tenure::{Fence, Lease, MARGIN, Seat};
+pub use tenure::{Fence, Identity as HomeIdentity, Lease, MARGIN, Seat};
 
 /// The time.
 pub trait Clock: Send + Sync {
@@ -126,6 +126,19 @@ pub trait ResourceGroups: Send + Sync {
     async fn create(&self, subscription: &str, name: &str, location: &str) -> Result<(), Fault>;
 }
 
+/// Any resource of ARM, by its id: for what is made once, from a laptop.
+#[async_trait]
+pub trait Resources: Send + Sync {
+    /// One resource; `None` is ARM's 404 of the resource itself.
+    async fn get(&self, id: &str, api_version: &str) -> Result<Option<Value>, Fault>;
+    /// The resources of a list.
+    async fn list(&self, id: &str, api_version: &str) -> Result<Vec<Value>, Fault>;
+    /// Makes or replaces a resource; returns when ARM has accepted it.
+    async fn put(&self, id: &str, api_version: &str, body: &Value) -> Result<(), Fault>;
+    /// Asks for deletion; a resource that is not there is success.
+    async fn delete(&self, id: &str, api_version: &str) -> Result<(), Fault>;
+}
+
 /// Applications in Microsoft Entra ID, through Microsoft Graph.
 #[async_trait]
 pub trait Directory: Send + Sync {
@@ -163,6 +176,15 @@ pub trait Directory: Send + Sync {
     async fn change_consent(&self, id: &str, scopes: &BTreeSet<String>) -> Result<(), Fault>;
     /// Takes a consent back; one that is not there is success.
     async fn revoke_consent(&self, id: &str) -> Result<(), Fault>;
+}
+
+/// What a service principal may do in Microsoft Graph.
+#[async_trait]
+pub trait Grants: Send + Sync {
+    /// Whether it may make applications, and change those that it owns.
+    async fn may_own_applications(&self, principal: &str) -> Result<bool, Fault>;
+    /// What an administrator has to do for that.
+    async fn grant(&self, principal: &str) -> String;
 }
 
 /// What names an application.

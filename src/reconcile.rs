@@ -60,6 +60,8 @@ pub struct Ctx {
     pub requests: Arc<dyn RequestBox>,
     /// Identity of this home: the first half of the owner tag.
     pub home_id: String,
+    /// ARM id of the container group that the operator itself runs in.
+    pub own_group: Option<String>,
     /// Subscription of manifests that name none.
     pub default_subscription: Option<String>,
     /// Counters.

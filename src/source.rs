@@ -7,6 +7,7 @@ pub mod bucket;
 pub mod directory;
 mod keep;
 pub mod merge;
+pub mod push;
 pub mod scan;
 mod watching;
 

@@ -32,7 +32,7 @@ use url::Url;
 
 use crate::blobs::{Access, Expected, Version};
 use crate::core::Fault;
-use crate::ports::{Lease, ObjectKey, Random, Requests};
+use crate::ports::{Fence, Lease, ObjectKey, Random, Requests};
 
 mod cached;
 mod container;
@@ -104,16 +104,17 @@ impl Store {
 
     /// Opens the home in the blob container at `url`, such as
     /// `https://ACCOUNT.blob.core.windows.net/CONTAINER`; a new one gets its id. The container and the one
-    /// for secrets, `CONTAINER-secrets`, exist.
+    /// for secrets, `CONTAINER-secrets`, exist. What only the daemon writes is written with leave of `fence`.
     ///
     /// # Errors
     /// The container cannot be read, or, where it is new, written; its blob `home` is broken.
     pub async fn open_container(
         url: &Url,
         access: &Access,
+        fence: Fence,
         random: Arc<dyn Random>,
     ) -> Result<Self, Fault> {
-        let containers = container::Containers::open(url, access)?;
+        let containers = container::Containers::open(url, access, fence)?;
         Self::over(Arc::new(cached::Cached::new(Arc::new(containers))), random).await
     }
 

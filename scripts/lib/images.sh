@@ -20,9 +20,9 @@ ensure_base() {
     rm -rf "$folder"
 }
 
-# build_image NAME FOLDER: skipped while neither the folder nor the base has changed.
+# build_image NAME FOLDER [OPTION...]: skipped while neither the folder nor the base has changed.
 build_image() {
-  local image=$1 folder=$2 inputs bundle options=()
+  local image=$1 folder=$2 inputs bundle options=("${@:3}")
   inputs=$(image_inputs "$folder") || return 1
   if [ "$("$ENGINE" image inspect --format "{{index .Config.Labels \"$INPUTS_LABEL\"}}" \
     "$image" 2>/dev/null)" = "$inputs" ]; then
@@ -48,4 +48,32 @@ ensure_images() {
   build_image localhost/aci-operator/sidecar:local "$ROOT/images/sidecar" &&
     build_image localhost/aci-operator/sample-api:local "$ROOT/images/sample-api" &&
     build_image localhost/aci-operator/protected-api:local "$ROOT/images/protected-api"
+}
+
+# The operator's image with a program that is already made: nothing is compiled twice. The same last
+# stages as the published image.
+ensure_operator_image() {
+  local program=$1 folder=$TARGET/image/operator
+  mkdir -p "$folder" && ensure_sbom "$folder/sbom.cdx.json" &&
+    cp "$ROOT/images/operator/Dockerfile" "$ROOT/LICENSE" "$folder/" &&
+    cp "$program" "$folder/aci-operator" &&
+    build_image localhost/aci-operator/operator:local "$folder" --build-arg PROGRAM=given
+}
+
+# ensure_sbom FILE: what the program is made of, as CycloneDX, from Cargo.lock.
+ensure_sbom() {
+  local file=$1
+  [ ! "$file" -nt "$ROOT/Cargo.lock" ] || return 0
+  ensure_cargo_cyclonedx && (
+    cd "$ROOT" && PATH=$TARGET/tools/bin:$PATH \
+      cargo cyclonedx --quiet --format json --spec-version 1.5 --target x86_64-unknown-linux-gnu \
+      --override-filename .sbom.tmp
+  ) && mv "$ROOT/.sbom.tmp.json" "$file"
+}
+
+# Unoptimised: it runs for a second, and its build is what takes time.
+ensure_cargo_cyclonedx() {
+  [ -x "$TARGET/tools/bin/cargo-cyclonedx" ] ||
+    CARGO_TARGET_DIR=$TARGET/tools/build cargo install --locked --debug --version '^0.5' \
+      --root "$TARGET/tools" cargo-cyclonedx
 }

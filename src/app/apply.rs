@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::manifests::Manifests;
 use super::view::{Item, Settled};
+use super::wire::Taken;
 use super::{App, Error, Home, Result, wire};
 use crate::core::{ConditionType, Truth};
 use crate::ports::{Change, ObjectKey};
@@ -70,7 +71,7 @@ impl App {
             Some(Settled::Stalled) if passed => Some(false),
             _ => None,
         };
-        if wire::push(&home, &manifests).await? {
+        if let Taken::By(_) = wire::give(&home, paths, &manifests, false).await? {
             let unseen = Passes::Unseen;
             return self.wait(&home, &keys, timeout, unseen, &settled, watcher).await.map(Ok);
         }
@@ -110,6 +111,7 @@ impl App {
         done: &Done,
         watcher: Watcher<'_>,
     ) -> Result<Ended> {
+        home.refuse_moved().await?;
         let lease = home.seat.take().await?.ok_or_else(|| Error::held(home))?;
         home.fence.extend(tokio::time::Instant::now(), lease.term());
         let operator = wire::Operator::new(self, home).await?;

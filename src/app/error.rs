@@ -16,12 +16,32 @@ pub enum Error {
     /// No directory for the home is known.
     #[error("no directory for the home is known")]
     NoHome,
-    /// The home cannot be used as it is given.
-    #[error("the home {0}")]
-    Home(String),
     /// The daemon has no manifests.
     #[error("the home has no manifests of its own")]
     NoManifests,
+    /// The daemon is given manifests beside those of its home.
+    #[error("the home has manifests of its own: -f is for a home that is a directory")]
+    OwnManifests,
+    /// A directory as home has no place for manifests.
+    #[error("the home {0} has no place for manifests")]
+    NoPlace(Location),
+    /// The home has moved.
+    #[error("the home {home} has moved to {to}")]
+    Moved {
+        /// The old place.
+        home: Location,
+        /// The new one.
+        to: String,
+    },
+    /// A home that is to be copied to knows objects already.
+    #[error("the home {0} knows objects already")]
+    NotEmpty(Location),
+    /// A file that is not written over.
+    #[error("{} is there already", .0.display())]
+    Exists(PathBuf),
+    /// An issuer whose root is another one than the backup's.
+    #[error("{0} has another root, which leaves and people trust")]
+    OtherRoot(ObjectKey),
     /// The home belongs to another cloud.
     #[error("the home {} belongs to the cloud `{}`, not to `{}`", home, pinned.as_str(), asked.as_str())]
     OtherCloud {
@@ -133,6 +153,14 @@ pub enum Error {
         /// What to do.
         remedy: String,
     },
+    /// The operator's own installation.
+    #[error("{problem}")]
+    Install {
+        /// What is wrong with it.
+        problem: String,
+        /// What to do.
+        remedy: String,
+    },
     /// A container engine.
     #[error("no container engine can be used: {0}")]
     Engine(String),
@@ -156,6 +184,16 @@ impl Error {
     pub fn remedy(&self) -> Option<String> {
         Some(match self {
             Self::NoHome => "set HOME, or give --home DIR".to_owned(),
+            Self::NoPlace(_) => {
+                "the daemon of a directory reads what `run -f DIR` names: copy them \
+                                 there"
+                    .to_owned()
+            }
+            Self::Moved { to, .. } => format!(
+                "use --home {to}; `aci-operator home reopen` takes the move back, when nobody works there"
+            ),
+            Self::NotEmpty(_) => "copy to a new one".to_owned(),
+            Self::Exists(_) => "name a file that is not there".to_owned(),
             Self::NoManifests => "give the directory of the manifests with -f DIR".to_owned(),
             Self::OtherCloud { pinned, .. } => format!(
                 "leave out --cloud (and ACI_OPERATOR_CLOUD), give --cloud {}, or use another --home",
@@ -182,7 +220,7 @@ impl Error {
                 "it is made at the first pass: `aci-operator run` or `aci-operator apply`"
                     .to_owned()
             }
-            Self::Local { remedy, .. } => remedy.clone(),
+            Self::Local { remedy, .. } | Self::Install { remedy, .. } => remedy.clone(),
             Self::Engine(_) => {
                 "start Docker or Podman, or take --engine none: local Azure then answers \
                                 as Azure does, but runs no container"
@@ -197,7 +235,8 @@ impl Error {
             | Self::NoCertificate(_)
             | Self::NotSignedIn
             | Self::Ended
-            | Self::Home(_)
+            | Self::OwnManifests
+            | Self::OtherRoot(_)
             | Self::Lost
             | Self::File { .. }
             | Self::Azure(_)

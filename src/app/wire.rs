@@ -6,26 +6,24 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures::StreamExt as _;
-use futures::stream::BoxStream;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use super::daemon::{Daemon, Share};
 use super::first_look::FirstLook;
 use super::local::Engine;
 use super::manifests::{Manifest, Manifests};
 use super::trust::{Processes, Report, TrustStores};
-use super::{App, CloudName, Error, Home, Location, Result};
+use super::{App, CloudName, Error, Home, Result};
 use crate::api::{self, ContainerGroup};
 use crate::azure::device_code::DeviceCode;
 use crate::azure::wire::SecretValues;
 use crate::azure::{self, Cloud, Environment, credential};
-use crate::cluster::{self, Cluster};
 use crate::core::Fault;
 use crate::core::container_group::{Body, GroupId};
+use crate::core::install::SELF;
 use crate::emulator::engine::docker::Docker;
 use crate::emulator::engine::none::Nothing;
 use crate::emulator::{self, Config};
@@ -34,86 +32,31 @@ use crate::http::{self, Readiness};
 use crate::metrics::Metrics;
 use crate::pki::LocalAuthority;
 use crate::ports::{
-    Change, Clock as _, ContainerGroups, Directory as Applications, Entry, Fence, ObjectKey,
-    OsRandom, Phase, Random as _, ResourceGroups, SystemClock,
+    Change, Clock as _, ContainerGroups, Directory as Applications, Entry, Grants, ObjectKey,
+    OsRandom, Phase, ResourceGroups, Resources, SystemClock,
 };
 use crate::probe::TlsProbe;
 use crate::reconcile::container_group::Preview;
 use crate::reconcile::{self, Ctx, Sightings};
 use crate::source::{Directory, Keep, Options, merge, scan};
-use crate::store::Store;
+
+mod homes;
+mod install;
+
+pub use homes::Pushed;
+pub(super) use homes::{Changes, ManifestSource, Taken, give, open_home, plant, watch};
+pub(super) use install::{Ground, ground};
 
 /// Names ARM's tokens, in local Azure too.
 const AUDIENCE: &str = "https://management.azure.com";
 /// ARM's address where `local env` was read; else the home's own local Azure is asked.
 const RESOURCE_MANAGER: &str = "ACI_OPERATOR_RESOURCE_MANAGER_URL";
+/// Entra ID's, the same way.
+const AUTHORITY: &str = "AZURE_AUTHORITY_HOST";
 /// Graph's address, the same way.
 const GRAPH: &str = "ACI_OPERATOR_GRAPH_URL";
 /// The program with which local Azure keeps blobs; without, `azurite-blob` of `PATH`.
 const AZURITE: &str = "ACI_OPERATOR_AZURITE";
-
-/// What the sources say, as it comes.
-pub(super) type Changes = BoxStream<'static, Change>;
-
-/// Where a home's manifests are.
-#[derive(Clone)]
-pub(super) enum ManifestSource {
-    /// In directories that the daemon is given.
-    Elsewhere,
-    /// In the cluster.
-    Cluster(Arc<Cluster>),
-}
-
-/// Opens the home at `location`; `share` says which part of a cluster is meant.
-pub(super) async fn open_home(app: &App, share: &Share) -> Result<Home> {
-    let location = &app.location;
-    match location {
-        Location::Directory(dir) => {
-            let store = Arc::new(Store::open(dir, Arc::new(OsRandom)).await?);
-            Ok(Home {
-                ledger: store.clone(),
-                secrets: store.clone(),
-                requests: store.clone(),
-                seat: store,
-                fence: Fence::default(),
-                location: location.clone(),
-                manifests: ManifestSource::Elsewhere,
-            })
-        }
-        Location::Cluster(namespace) => {
-            let fence = Fence::default();
-            let place = cluster::Place {
-                namespace: namespace.clone(),
-                objects: app.namespace.clone(),
-                watched: share.namespaces.clone(),
-                shards: share.shards,
-            };
-            let (clock, random) = (Arc::new(SystemClock), Arc::new(OsRandom));
-            let identity = identity()?;
-            let cluster = Cluster::open(place, identity, fence.clone(), clock, random).await?;
-            let cluster = Arc::new(cluster);
-            Ok(Home {
-                ledger: cluster.clone(),
-                secrets: cluster.clone(),
-                requests: cluster.clone(),
-                seat: cluster.clone(),
-                fence,
-                location: location.clone(),
-                manifests: ManifestSource::Cluster(cluster),
-            })
-        }
-        Location::Container(_) => {
-            Err(Error::Home("is of a kind that this release does not know".to_owned()))
-        }
-    }
-}
-
-/// Names this process among all that may work on a home.
-fn identity() -> Result<String> {
-    let pod = std::env::var("POD_NAME").ok();
-    let host = || rustix::system::uname().nodename().to_string_lossy().into_owned();
-    Ok(format!("{}_{}", pod.unwrap_or_else(host), OsRandom.uuid()?))
-}
 
 /// Reads the manifests of files and directories; what is wrong with them is part of the answer.
 pub(super) fn read_manifests(paths: &[PathBuf]) -> Result<Manifests> {
@@ -162,27 +105,6 @@ fn unreadable(entry: &Entry, problem: &serde_json::Error) -> Fault {
     Fault::Store { what: format!("ledger entry of {}", entry.key), problem: problem.to_string() }
 }
 
-/// Puts manifests where the home's daemon reads them; `false` where it has no place of its own for
-/// them.
-pub(super) async fn push(home: &Home, manifests: &Manifests) -> Result<bool> {
-    let ManifestSource::Cluster(cluster) = &home.manifests else { return Ok(false) };
-    for manifest in &manifests.objects {
-        cluster.push(&manifest.object).await?;
-    }
-    Ok(true)
-}
-
-/// Follows the home's manifests.
-pub(super) fn watch(home: &Home, daemon: &Daemon) -> Result<Changes> {
-    match (&home.manifests, &daemon.manifests) {
-        (ManifestSource::Elsewhere, Some(dir)) => {
-            Ok(directory(home, std::slice::from_ref(dir), daemon.prune)?.watch().boxed())
-        }
-        (ManifestSource::Elsewhere, None) => Err(Error::NoManifests),
-        (ManifestSource::Cluster(cluster), _) => Ok(cluster.watch().boxed()),
-    }
-}
-
 /// The ledger keeps whole paths: who asks later where a manifest is may be elsewhere.
 fn directory(home: &Home, paths: &[PathBuf], prune: bool) -> Result<Directory> {
     let whole = |path: &PathBuf| std::path::absolute(path).map_err(|e| Error::file(path, &e));
@@ -208,6 +130,8 @@ pub(super) struct Azure {
     /// Container groups.
     pub(super) groups: Arc<dyn ContainerGroups>,
     resource_groups: Arc<dyn ResourceGroups>,
+    resources: Arc<dyn Resources>,
+    grants: Arc<dyn Grants>,
     directory: Arc<dyn Applications>,
     /// Subscription where a manifest names none.
     pub(super) subscription: Option<String>,
@@ -224,14 +148,25 @@ pub(super) async fn azure(app: &App, home: &Home, metrics: &Metrics) -> Result<A
     let azure =
         azure::Azure::new(&cloud, credential, observer, &home.fence).map_err(Error::Azure)?;
     let subscription = credential::default_subscription(&environment).map_err(Error::Azure)?;
-    let directory = Arc::new(azure.directory());
+    let (directory, grants) = (Arc::new(azure.directory()), Arc::new(azure.grants()));
     let azure = Arc::new(azure);
-    Ok(Azure { groups: azure.clone(), resource_groups: azure, directory, subscription })
+    Ok(Azure {
+        groups: azure.clone(),
+        resource_groups: azure.clone(),
+        resources: azure,
+        grants,
+        directory,
+        subscription,
+    })
 }
 
 /// The cloud of the home, and the variables that count for it.
 async fn cloud(app: &App, home: &Home) -> Result<(Cloud, Environment)> {
-    let name = app.cloud_of(home).await?;
+    cloud_named(app, app.cloud_of(home).await?)
+}
+
+/// A cloud, and the variables that count for it.
+fn cloud_named(app: &App, name: CloudName) -> Result<(Cloud, Environment)> {
     let local = match name {
         CloudName::Local => local_variables(app)?,
         _ => None,
@@ -290,7 +225,7 @@ fn local_cloud(app: &App, variable: impl Fn(&str) -> Option<String>) -> Result<C
         // Another home's local Azure: `local env` has put its CA among the system's roots.
         None => None,
     };
-    let (arm, entra, graph) = (url(RESOURCE_MANAGER)?, url("AZURE_AUTHORITY_HOST")?, url(GRAPH)?);
+    let (arm, entra, graph) = (url(RESOURCE_MANAGER)?, url(AUTHORITY)?, url(GRAPH)?);
     Ok(Cloud::custom(arm, AUDIENCE, entra, graph, ca.unwrap_or_default()))
 }
 
@@ -317,6 +252,7 @@ impl Operator {
             secrets: home.secrets.clone(),
             requests: home.requests.clone(),
             home_id: home.seat.id().to_owned(),
+            own_group: std::env::var(SELF).ok().filter(|id| !id.is_empty()),
             default_subscription: azure.subscription,
             metrics,
             sightings: Arc::new(Sightings::default()),

@@ -67,7 +67,7 @@ impl ContainerGroups for Azure {
         match self.arm.call(&call).await {
             Ok(_) => Ok(()),
             Err(Failure::Refused(refusal)) if refusal.lacks_registration() => {
-                Err(self.register(&id.subscription).await)
+                Err(self.register(&id.subscription, PROVIDER).await)
             }
             Err(failure) => Err(failure.into()),
         }
@@ -155,27 +155,29 @@ impl Azure {
         })
     }
 
-    /// Asks, once, for what a subscription needs before its first group; says to come again.
+    /// Asks, once, for what a subscription needs before its first resource of a `provider`; says to come
+    /// again.
     /// <https://learn.microsoft.com/azure/azure-resource-manager/management/resource-providers-and-types>
-    async fn register(&self, subscription: &str) -> Fault {
-        let asked = self.asked_to_register().contains(subscription);
-        if !asked && let Err(fault) = self.ask_to_register(subscription).await {
+    pub(super) async fn register(&self, subscription: &str, provider: &str) -> Fault {
+        let both = (subscription.to_owned(), provider.to_owned());
+        let asked = self.asked_to_register().contains(&both);
+        if !asked && let Err(fault) = self.ask_to_register(subscription, provider).await {
             return fault;
         }
-        self.asked_to_register().insert(subscription.to_owned());
+        self.asked_to_register().insert(both);
         Fault::Busy {
             service: ARM,
-            message: format!("the subscription is registering {PROVIDER}"),
+            message: format!("the subscription is registering {provider}"),
             retry_after: Some(REGISTRATION),
         }
     }
 
-    fn asked_to_register(&self) -> MutexGuard<'_, HashSet<String>> {
+    fn asked_to_register(&self) -> MutexGuard<'_, HashSet<(String, String)>> {
         self.registered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn ask_to_register(&self, subscription: &str) -> Result<(), Fault> {
-        let segments = ["subscriptions", subscription, "providers", PROVIDER, "register"];
+    async fn ask_to_register(&self, subscription: &str, provider: &str) -> Result<(), Fault> {
+        let segments = ["subscriptions", subscription, "providers", provider, "register"];
         let call = Call {
             operation: "providers.register",
             method: Method::Post,

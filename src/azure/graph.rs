@@ -18,6 +18,7 @@ use crate::core::app_registration::{Application, Deleted, Grant, Identity, Prope
 use crate::ports::{ApplicationKey, Directory, Named};
 
 mod grant;
+mod granted;
 mod pipe;
 mod wire;
 

@@ -33,7 +33,7 @@ pub fn code(e: &azure_core::Error) -> &str {
 }
 
 /// An error of the client as ours.
-pub fn told(what: String, e: azure_core::Error) -> Fault {
+pub fn told(what: &str, e: azure_core::Error) -> Fault {
     let Some(status) = e.http_status() else {
         return Fault::Unreachable { service: SERVICE, problem: format!("{what}: {}", chain(&e)) };
     };
@@ -45,7 +45,7 @@ pub fn told(what: String, e: azure_core::Error) -> Fault {
     match u16::from(status) {
         401 | 403 => Fault::NotGranted { service: SERVICE, message, remedy: REMEDY.to_owned() },
         404 if code == "ContainerNotFound" => {
-            super::store(&what, &"the container does not exist: make it first")
+            super::store(what, &"the container does not exist: make it first")
         }
         408 | 429 => Fault::Throttled { service: SERVICE, retry_after: None },
         409 => Fault::Busy { service: SERVICE, message, retry_after: None },

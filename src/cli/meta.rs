@@ -34,7 +34,9 @@ Examples:
   aci-operator version -o json")]
 pub(super) struct VersionArgs {}
 
-/// Commit of the sources, where the build was told.
+/// The version, with the commit where it is known: see `build.rs`.
+pub(super) const VERSION: &str = env!("ACI_OPERATOR_VERSION");
+/// Commit of the sources, where it is known.
 const COMMIT: Option<&str> = option_env!("ACI_OPERATOR_COMMIT");
 
 pub(super) fn completions(args: &CompletionsArgs) -> Result {
@@ -59,14 +61,12 @@ pub(super) fn crds(output: Output) -> Result {
 }
 
 pub(super) fn version(output: Output) -> Result {
-    let version = env!("CARGO_PKG_VERSION");
-    let document = json!({"version": version, "commit": COMMIT});
+    let document = json!({"version": env!("CARGO_PKG_VERSION"), "commit": COMMIT});
     match output {
         Output::Json => print::json(&document)?,
         Output::Yaml => print::yaml(&document)?,
         Output::Table | Output::Wide | Output::Name => {
-            let commit = COMMIT.map_or_else(String::new, |commit| format!(" ({commit})"));
-            print::line(&format!("aci-operator {version}{commit}"))?;
+            print::line(&format!("aci-operator {VERSION}"))?;
         }
     }
     Ok(Exit::Done)

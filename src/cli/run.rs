@@ -82,6 +82,7 @@ impl Session {
             Command::Local(command) => self.local(command).await,
             Command::Run(args) => self.run(args).await,
             Command::Apply(args) => self.apply(args).await,
+            Command::Push(args) => self.push(args).await,
             Command::Get(args) => self.get(args).await,
             Command::Describe(args) => self.describe(args).await,
             Command::Events(args) => self.events(args).await,
@@ -101,6 +102,10 @@ impl Session {
             Command::Token(args) => self.token(args).await,
             Command::Open(args) => self.open(args).await,
             Command::Ca(command) => self.ca(command).await,
+            Command::Home(command) => self.home(command).await,
+            Command::Install(command) => self.install(command).await,
+            Command::Uninstall(command) => self.uninstall(command).await,
+            Command::Upgrade(command) => self.upgrade(command).await,
             // Answered before there is a session.
             Command::Completions(_) | Command::Crds(_) | Command::Version(_) => Ok(Exit::Done),
         }

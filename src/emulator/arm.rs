@@ -154,6 +154,10 @@ impl Arm {
                 found(json!({"value": shown}))
             }
             Route::ResourceGroup(_, name) => self.resource_group(&parts.method, &name, &body)?,
+            Route::Contents(_, name) => {
+                let all = world.with(|azure, now| azure.list_resources(now, &name))?;
+                found(json!({ "value": all }))
+            }
             Route::Groups(_, home) => return self.list(parts, caller, home.as_deref()),
             Route::Group(_, home, name) if get => self.get(&home, &name).await?,
             Route::Group(_, home, name) => self.write(&parts.method, &home, &name, body)?,

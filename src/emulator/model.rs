@@ -7,6 +7,7 @@
 mod address;
 mod authorization;
 mod body;
+mod contents;
 mod error;
 mod event;
 mod group;

@@ -138,7 +138,8 @@ pub async fn serve(config: Config, shutdown: impl Future<Output = ()>) -> Result
     };
     let handle = Handle::new();
     let mut addresses = vec![metadata::ADDRESS];
-    for listener in [&listeners.arm, &listeners.entra, &listeners.graph, &listeners.exec] {
+    let Listeners { arm, entra: sign_in, graph, exec, blob, .. } = &listeners;
+    for listener in [arm, sign_in, graph, exec, blob] {
         addresses.push(listener.local_addr()?);
     }
     let (opened, doors) = mpsc::unbounded_channel();

@@ -241,8 +241,8 @@ impl Storage {
         for name in NOT_FORWARDED {
             headers.remove(name);
         }
-        // RFC 1123, as HTTP has it; the wall clock, since Azurite compares it with its own.
-        let date = chrono::Utc::now().format("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        // RFC 1123, as HTTP has it.
+        let date = (self.world.clock)().format("%a, %d %b %Y %H:%M:%S GMT").to_string();
         insert(&mut headers, DATE, &date);
         insert(&mut headers, header::CONTENT_LENGTH, &body.len().to_string());
         let key = self.azurite.key(account);

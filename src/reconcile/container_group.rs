@@ -94,6 +94,7 @@ impl Kind for ContainerGroup {
             resource_group,
             leaf,
             served,
+            own: is_own(&id, ctx),
             owner,
             made,
             memory,
@@ -248,6 +249,11 @@ fn group_id(object: &ContainerGroup, entry: &Entry) -> Result<GroupId, Invalid> 
         resource_group: object.spec.resource_group.clone(),
         name: entry.key.name.clone(),
     })
+}
+
+/// Whether the operator itself runs in the group.
+fn is_own(id: &GroupId, ctx: &Ctx) -> bool {
+    ctx.own_group.as_ref().is_some_and(|own| own.eq_ignore_ascii_case(&id.to_string()))
 }
 
 /// Value of the owner tag: home and object.

@@ -21,7 +21,7 @@ use crate::core::Fault;
 use crate::ports::Change;
 
 /// Where in the container manifests are.
-const PREFIX: &str = "manifests/";
+pub(super) const PREFIX: &str = "manifests/";
 /// How often changes are looked for; nobody tells of them.
 const POLL: Duration = Duration::from_secs(5);
 /// Requests at a time.
@@ -146,7 +146,7 @@ impl Place for Blobs {
 }
 
 /// Whether a blob below the prefix is a manifest: by its name, as in a directory.
-fn is_wanted(name: &str) -> bool {
+pub(super) fn is_wanted(name: &str) -> bool {
     let hidden = |segment: &str| segment.starts_with(['.', '#']);
     let path = name.strip_prefix(PREFIX).unwrap_or(name);
     !path.split('/').any(hidden) && is_manifest(path.as_ref())

@@ -51,6 +51,12 @@ pub(super) struct Scanner {
 }
 
 impl Scanner {
+    /// The files that `paths` hold, as they are.
+    pub(super) fn read(mut self, paths: &[PathBuf]) -> impl Iterator<Item = (PathBuf, Vec<u8>)> {
+        self.scan(paths);
+        self.known.into_iter().map(|(path, (content, _))| (path, content))
+    }
+
     /// What `paths` hold now.
     pub(super) fn scan(&mut self, paths: &[PathBuf]) -> Snapshot {
         let mut look = Look { before: std::mem::take(&mut self.known), ..Look::default() };

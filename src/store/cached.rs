@@ -30,7 +30,7 @@ const POLL: Duration = Duration::from_secs(5);
 /// How long what a LIST told counts: who looks all the time need not look again.
 const FRESH: Duration = POLL.saturating_mul(2);
 /// Rooms that only the daemon writes.
-const OURS: [&str; 5] = ["ledger", "memory", "status", "events", "pairs"];
+pub(super) const OURS: [&str; 5] = ["ledger", "memory", "status", "events", "pairs"];
 /// Blobs outside of rooms that nobody changes but the daemon.
 const OURS_ALONE: [&str; 3] = ["digest-key", "home", "problems"];
 /// Rooms that the daemon reads whole when it begins.
@@ -107,7 +107,7 @@ impl Cached {
     async fn list_room(&self, room: &str) -> Result<bool, Fault> {
         let (began, asked) = (self.known().serial(), Instant::now());
         let versions = self.remote.list(&format!("{room}/")).await?;
-        Ok(self.known().listed(room, versions, began, asked))
+        Ok(self.known().listed(room, &versions, began, asked))
     }
 
     /// Reads what is known to be there and not what it is.

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use tokio::time::{Instant, timeout_at};
 use url::Url;
 
-use super::cached::Remote;
+use super::cached::{OURS, Remote};
 use super::fault;
 use super::lease::BlobLease;
 use crate::blobs::{Access, Container, Expected, Read, Version};
 use crate::core::Fault;
-use crate::ports::Lease;
+use crate::ports::{Fence, Lease};
 
 /// What the second container is called: the first one's name, and this.
 const SECRETS_SUFFIX: &str = "-secrets";
@@ -23,13 +24,33 @@ const LEASE: &str = "lease";
 pub(super) struct Containers {
     plain: Container,
     secret: Container,
+    /// Whether this process may write what only the daemon writes.
+    fence: Fence,
 }
 
 impl Containers {
     /// The container at `url` and the one beside it; nothing is asked yet.
-    pub(super) fn open(url: &Url, access: &Access) -> Result<Self, Fault> {
+    pub(super) fn open(url: &Url, access: &Access, fence: Fence) -> Result<Self, Fault> {
         let secret = beside(url).ok_or_else(|| fault(url.to_string(), &"is no container"))?;
-        Ok(Self { plain: Container::open(url, access)?, secret: Container::open(&secret, access)? })
+        let (plain, secret) = (Container::open(url, access)?, Container::open(&secret, access)?);
+        Ok(Self { plain, secret, fence })
+    }
+
+    /// Does a write. One of the daemon's begins, and is repeated, only as long as it has leave.
+    async fn write<T>(
+        &self,
+        name: &str,
+        write: impl Future<Output = Result<T, Fault>> + Send,
+    ) -> Result<T, Fault> {
+        if !OURS.contains(&name.split('/').next().unwrap_or_default()) {
+            return write.await;
+        }
+        self.fence.check(Instant::now())?;
+        let Some(end) = self.fence.end() else { return write.await };
+        match timeout_at(end, write).await {
+            Ok(written) => written,
+            Err(_) => Err(fault(self.place(name), &"was not written before the lease ran out")),
+        }
     }
 
     /// Where a blob is.
@@ -51,11 +72,11 @@ impl Remote for Containers {
         content: Vec<u8>,
         expected: &Expected,
     ) -> Result<Option<Version>, Fault> {
-        self.of(name).put(name, content, expected).await
+        self.write(name, self.of(name).put(name, content, expected)).await
     }
 
     async fn delete(&self, name: &str, expected: &Expected) -> Result<bool, Fault> {
-        self.of(name).delete(name, expected).await
+        self.write(name, self.of(name).delete(name, expected)).await
     }
 
     async fn list(&self, prefix: &str) -> Result<BTreeMap<String, Version>, Fault> {

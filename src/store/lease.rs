@@ -35,7 +35,7 @@ impl BlobLease {
         let id = uuid::Uuid::new_v4().to_string();
         let acquired = match acquire(&blob, &id).await {
             Err(e) if is_absent(&e) => {
-                create(&blob).await.map_err(|e| told(place.clone(), e))?;
+                create(&blob).await.map_err(|e| told(&place, e))?;
                 acquire(&blob, &id).await
             }
             other => other,
@@ -43,13 +43,13 @@ impl BlobLease {
         match acquired {
             Ok(()) => Ok(Some(Box::new(Self { blob, place, id }))),
             Err(e) if code(&e) == "LeaseAlreadyPresent" => Ok(None),
-            Err(e) => Err(told(place, e)),
+            Err(e) => Err(told(&place, e)),
         }
     }
 
     /// Whether somebody has the lease of `blob`.
     pub(super) async fn is_taken(blob: &BlobClient, place: String) -> Result<bool, Fault> {
-        let failed = |e| told(place.clone(), e);
+        let failed = |e| told(&place, e);
         match blob.get_properties(None).await {
             Ok(found) => {
                 let state = found.lease_state().map_err(failed)?;
@@ -103,13 +103,13 @@ impl Lease for BlobLease {
             {
                 Ok(false)
             }
-            Err(e) => Err(told(self.place.clone(), e)),
+            Err(e) => Err(told(&self.place, e)),
         }
     }
 
     async fn release(self: Box<Self>) {
         if let Err(e) = self.blob.release_lease(self.id.clone(), None).await {
-            let fault = told(self.place, e);
+            let fault = told(&self.place, e);
             tracing::debug!(%fault, "the lease is left to run out");
         }
     }

@@ -78,12 +78,11 @@ impl Ledger for Store {
     }
 
     async fn events(&self, key: Option<&ObjectKey>) -> Result<Vec<CountedEvent>, Fault> {
-        let mut events: Vec<CountedEvent> = match key {
-            Some(key) => self.read(&names::of(EVENTS, key)).await?.unwrap_or_default(),
-            None => {
-                let all: BTreeMap<_, Vec<_>> = self.of_all(EVENTS).await?;
-                all.into_values().flatten().collect()
-            }
+        let mut events: Vec<CountedEvent> = if let Some(key) = key {
+            self.read(&names::of(EVENTS, key)).await?.unwrap_or_default()
+        } else {
+            let all: BTreeMap<_, Vec<_>> = self.of_all(EVENTS).await?;
+            all.into_values().flatten().collect()
         };
         events.sort_by_key(|event| event.last);
         Ok(events)

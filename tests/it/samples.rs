@@ -169,6 +169,7 @@ fn ctx(store: &Arc<Store>, azure: &Arc<Empty>) -> Ctx {
         home_id: store.id().to_owned(),
         default_subscription: Some("00000000-0000-0000-0000-000000000000".to_owned()),
         metrics: Metrics::new(),
+        own_group: None,
         sightings: Arc::new(Sightings::default()),
     }
 }

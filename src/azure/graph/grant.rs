@@ -1,5 +1,7 @@
 //! What an administrator has to do for the operator to be let in.
 
+use serde_json::Value;
+
 use super::Caller;
 
 /// A right in Graph.
@@ -9,6 +11,13 @@ pub(super) struct Right {
     /// Graph's id of the application permission.
     /// <https://learn.microsoft.com/graph/permissions-reference>
     id: &'static str,
+}
+
+impl Right {
+    /// Whether this is what an assignment of an app role gives.
+    pub(super) fn is(self, assignment: &Value) -> bool {
+        assignment["appRoleId"].as_str().is_some_and(|id| id.eq_ignore_ascii_case(self.id))
+    }
 }
 
 /// Making applications, and changing those that one owns.
@@ -23,16 +32,17 @@ pub(super) const CONSENTS: Right = Right {
     id: "8e8e4742-1d95-4f68-9d56-6ee75648c72a",
 };
 
+/// Graph of the public cloud.
+pub(super) const PUBLIC: &str = "https://graph.microsoft.com";
 /// Graph's own application id, the same in every tenant.
 const GRAPH_APP: &str = "00000003-0000-0000-c000-000000000000";
 
 /// The administrator's command.
 /// <https://learn.microsoft.com/graph/api/serviceprincipal-post-approleassignments>
 pub(super) fn remedy(right: Right, caller: Option<&Caller>) -> String {
-    let (principal, graph) = caller
-        .map_or(("OBJECT_ID_OF_THE_OPERATOR", "https://graph.microsoft.com"), |caller| {
-            (caller.object_id.as_str(), caller.graph.as_str())
-        });
+    let (principal, graph) = caller.map_or(("OBJECT_ID_OF_THE_OPERATOR", PUBLIC), |caller| {
+        (caller.object_id.as_str(), caller.graph.as_str())
+    });
     let Right { name, id } = right;
     format!(
         "a Privileged Role Administrator grants {name} with: az rest --method POST --url \

@@ -123,6 +123,8 @@ pub struct Observed {
     pub leaf: Option<StoredLeaf>,
     /// What a handshake saw.
     pub served: Served,
+    /// Whether the operator itself runs in it.
+    pub own: bool,
     /// Value of our owner tag.
     pub owner: String,
     /// The ledger's proof that the group is ours.
@@ -186,6 +188,11 @@ pub enum Step {
 }
 
 impl Step {
+    /// Whether containers of the group stop by it.
+    pub fn stops_containers(&self) -> bool {
+        matches!(self, Self::Put(_) | Self::Delete)
+    }
+
     /// Name for logs and metrics.
     pub fn name(&self) -> &'static str {
         match self {

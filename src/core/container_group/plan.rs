@@ -123,6 +123,7 @@ fn remove(observed: &Observed, now: DateTime<Utc>) -> Decision {
     memory.origins.clear();
     count_revision(&mut memory, observed);
     let verdict = match &observed.group {
+        Some(_) if ours && observed.own => group::self_replace("deletion"),
         Some(_) if ours && observed.requests.suspended => {
             Verdict::wait(Health::Stalled, Reason::Suspended, "deletion waits for resume", REST)
         }
@@ -369,6 +370,9 @@ impl<'a> Pass<'a> {
     fn gate(&mut self, verdict: Verdict) -> Gate {
         if verdict.step.is_none() {
             return Gate::Open(verdict);
+        }
+        if self.observed.own && verdict.step.as_ref().is_some_and(Step::stops_containers) {
+            return Gate::Held(group::self_replace(&verdict.message), None);
         }
         if self.observed.requests.suspended {
             let message = format!("suspended; waiting: {}", verdict.message);

@@ -1,5 +1,7 @@
 //! `check(spec, observed, at, expected)`: what one pass decides.
 
+mod own;
+
 use chrono::TimeDelta;
 use serde_json::json;
 
@@ -140,6 +142,7 @@ fn observed() -> Observed {
             ..Memory::default()
         },
         requests: Requests::default(),
+        own: false,
         followers: Vec::new(),
     }
 }

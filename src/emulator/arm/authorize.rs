@@ -54,6 +54,9 @@ impl Route {
             }
             Self::ResourceGroups(s) => Demand::Listed(read(RESOURCE_GROUPS), sub(s)),
             Self::ResourceGroup(s, name) => crud(RESOURCE_GROUPS, home(s, name)),
+            Self::Contents(s, name) => {
+                Demand::Action(read(&format!("{RESOURCE_GROUPS}/resources")), home(s, name))
+            }
             Self::Groups(s, None) => Demand::Listed(read(GROUPS), sub(s)),
             Self::Groups(s, Some(name)) => Demand::Action(read(GROUPS), home(s, name)),
             Self::Group(s, at, name) => crud(GROUPS, resource(s, at, GROUPS, name)),

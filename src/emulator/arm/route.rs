@@ -23,6 +23,8 @@ pub(super) enum Route {
     Register(String, String, bool),
     ResourceGroups(String),
     ResourceGroup(String, String),
+    /// Everything in a resource group.
+    Contents(String, String),
     Groups(String, Option<String>),
     Group(String, String, String),
     Act(String, String, String, Verb),
@@ -73,6 +75,9 @@ pub(super) fn parse(method: &Method, path: &str) -> Option<Route> {
             if [Method::GET, Method::HEAD, Method::PUT, Method::DELETE].contains(method) =>
         {
             Route::ResourceGroup(text(1), text(3))
+        }
+        ["subscriptions", _, "resourcegroups", _, "resources"] if get => {
+            Route::Contents(text(1), text(3))
         }
         ["subscriptions", _, "operationresults", _] if get => {
             Route::OperationResult(text(1), text(3))
@@ -206,6 +211,7 @@ impl Route {
             | Self::Register(id, ..)
             | Self::ResourceGroups(id)
             | Self::ResourceGroup(id, _)
+            | Self::Contents(id, _)
             | Self::Groups(id, _)
             | Self::Group(id, ..)
             | Self::Act(id, ..)

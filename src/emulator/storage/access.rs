@@ -43,7 +43,7 @@ impl Storage {
             rights.iter().find(|right| azure.may(now, caller.object, **right, &scope))
         });
         // Asked for again, to be remembered as the one right that served.
-        let right = held.or(rights.first());
+        let right = held.or_else(|| rights.first());
         let may = right.is_some_and(|right| self.world.may(&caller, *right, &scope));
         if may { Ok(()) } else { Err(Refused::no_right()) }
     }

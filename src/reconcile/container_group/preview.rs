@@ -1,6 +1,6 @@
 //! What a pass would change, without changing it: for `diff` and `render`.
 
-use super::{desired, group_id, owner, stored_leaf};
+use super::{desired, group_id, is_own, owner, stored_leaf};
 use crate::api::ContainerGroup;
 use crate::core::container_group::{
     Body, Digest, GroupId, Memory, Observed, Served, body, difference,
@@ -62,6 +62,7 @@ pub async fn preview(object: &ContainerGroup, entry: &Entry, ctx: &Ctx) -> Resul
         made: entry.phase == Phase::Made,
         memory,
         requests: Requests::default(),
+        own: is_own(&id, ctx),
         followers: Vec::new(),
     };
     let found = observed.group.as_ref().map(|g| difference(&desired, g, &observed.memory));

@@ -136,7 +136,7 @@ impl Known {
     pub(super) fn listed(
         &mut self,
         room: &str,
-        versions: BTreeMap<String, Version>,
+        versions: &BTreeMap<String, Version>,
         began: u64,
         asked: Instant,
     ) -> bool {

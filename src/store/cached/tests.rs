@@ -63,7 +63,7 @@ impl Lease for Forever {
 impl Remote for Counted {
     async fn get(&self, name: &str, known: Option<&Version>) -> Result<Read, Fault> {
         self.gets.fetch_add(1, Ordering::Relaxed);
-        tokio::time::sleep(Duration::from_millis(10)).await;
+        sleep(Duration::from_millis(10)).await;
         Ok(match self.blobs.lock().unwrap().get(name) {
             None => Read::Absent,
             Some((serial, _)) if known == Some(&version(*serial)) => Read::Same,
@@ -91,7 +91,7 @@ impl Remote for Counted {
 
     async fn list(&self, prefix: &str) -> Result<BTreeMap<String, Version>, Fault> {
         self.lists.fetch_add(1, Ordering::Relaxed);
-        tokio::time::sleep(Duration::from_millis(10)).await;
+        sleep(Duration::from_millis(10)).await;
         let blobs = self.blobs.lock().unwrap();
         let below = blobs.iter().filter(|(name, _)| name.starts_with(prefix));
         Ok(below.map(|(name, (serial, _))| (name.clone(), version(*serial))).collect())

@@ -11,7 +11,7 @@ use aci_operator::core::{Fault, Reason, Secret};
 use aci_operator::emulator::Client;
 use aci_operator::emulator::faults::Operation;
 use aci_operator::ports::{
-    Change, Entry, Ledger as _, ObjectKey, OsRandom, Phase, RequestBox as _, Requests, Seat as _,
+    Change, Entry, Fence, Ledger as _, ObjectKey, OsRandom, Phase, RequestBox as _, Requests, Seat,
     Secrets as _, SystemClock,
 };
 use aci_operator::source::{Bucket, Keep, Options};
@@ -67,7 +67,7 @@ fn access(local: &Local, token: &str) -> Access {
 
 async fn open(local: &Local, token: &str) -> Result<Store, Fault> {
     let url = format!("{}/keep1/home", local.endpoints.blob).parse().unwrap();
-    Store::open_container(&url, &access(local, token), Arc::new(OsRandom)).await
+    Store::open_container(&url, &access(local, token), Fence::open(), Arc::new(OsRandom)).await
 }
 
 fn at(minute: i64) -> DateTime<Utc> {
@@ -248,10 +248,10 @@ async fn one_daemon_at_a_time() {
     // The answer to the first request is lost; repeated, it gets the same lease.
     let lost = json!({"fault": "blob-answer-lost", "times": 1, "operation": "blob-lease"});
     admin.inject(&injection(lost)).await.unwrap();
-    let taken = join_all(stores.iter().map(|store| store.take())).await;
-    let mut taken: Vec<_> = taken.into_iter().filter_map(Result::unwrap).collect();
-    assert_eq!(taken.len(), 1);
-    let mut lease = taken.remove(0);
+    let answers = join_all(stores.iter().map(Seat::take)).await;
+    let mut leases: Vec<_> = answers.into_iter().filter_map(Result::unwrap).collect();
+    assert_eq!(leases.len(), 1);
+    let mut lease = leases.remove(0);
     assert_eq!(lease.term(), Some(std::time::Duration::from_secs(15)));
     assert!(lease.renew().await.unwrap());
     assert!(stores[3].is_taken().await.unwrap());
@@ -391,6 +391,8 @@ async fn manifests_in_the_container_are_followed() {
         random: Arc::new(OsRandom),
         options: Options { prune: true },
     };
+    // As the daemon, which needs no LIST of the ledger.
+    let lease = store.take().await.unwrap().unwrap();
     let editor = Editor(&local, token.clone());
     editor.write("team/a.yaml", issuer("a", "a.example")).await;
     editor.write("b.yaml", issuer("b", "b.example")).await;
@@ -421,7 +423,8 @@ async fn manifests_in_the_container_are_followed() {
     let quiet = tokio::time::timeout(std::time::Duration::from_secs(7), changes.next()).await;
     assert!(quiet.is_err(), "{quiet:?}");
     let problems = store.problems().await.unwrap();
-    assert!(problems.iter().any(|problem| problem.contains("ConditionNotMet")), "{problems:?}");
+    let about = |problem: &String| problem.contains("/keep1/home/manifests/: ConditionNotMet");
+    assert!(problems.iter().any(about), "{problems:?}");
     admin.clear_faults().await.unwrap();
     let orphan = applied(changes.next().await);
     assert_eq!(orphan.meta().name.as_deref(), Some("a"));
@@ -436,5 +439,6 @@ async fn manifests_in_the_container_are_followed() {
     editor.remove("b.yaml").await;
     let quiet = tokio::time::timeout(std::time::Duration::from_secs(9), changes.next()).await;
     assert!(quiet.is_err(), "{quiet:?}");
+    lease.release().await;
     local.stop().await;
 }

@@ -417,6 +417,7 @@ fn ctx(world: &Arc<World>, home: &Arc<Home>, home_id: &str) -> Ctx {
         home_id: home_id.to_owned(),
         default_subscription: Some("00000000-0000-4000-8000-000000000001".to_owned()),
         metrics: Metrics::new(),
+        own_group: None,
         sightings: Arc::default(),
     }
 }

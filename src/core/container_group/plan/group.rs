@@ -240,3 +240,12 @@ fn say_drift(pass: &mut Pass<'_>, found: &Difference) {
 fn restarted(pass: &Pass<'_>, group: &Group) -> bool {
     first_start(group) != pass.memory.settled_start
 }
+
+/// Whoever restarts itself may not come back to see how that went, and nobody else looks.
+pub(super) fn self_replace(change: &str) -> Verdict {
+    let message = format!(
+        "the operator runs in this group and does not stop itself: {change} (`aci-operator upgrade azure` \
+         tries a new image first)"
+    );
+    Verdict::wait(Health::Stalled, Reason::SelfReplace, message, REST)
+}

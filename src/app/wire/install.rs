@@ -1,0 +1,40 @@
+//! What an installation in Azure is made with.
+
+use std::sync::Arc;
+
+use super::{AUTHORITY, GRAPH, RESOURCE_MANAGER, azure, cloud};
+use crate::app::{App, CloudName, Home, Result};
+use crate::metrics::Metrics;
+use crate::ports::{Fence, Grants, Resources};
+
+/// What an installation in Azure stands on.
+pub(in crate::app) struct Ground {
+    pub(in crate::app) resources: Arc<dyn Resources>,
+    pub(in crate::app) grants: Arc<dyn Grants>,
+    /// The subscription in use.
+    pub(in crate::app) subscription: Option<String>,
+    /// What the operator's container must be told of a cloud that is not the public one.
+    pub(in crate::app) environment: Vec<(String, String)>,
+}
+
+/// A client of the app's cloud for an installation.
+pub(in crate::app) async fn ground(app: &App) -> Result<Ground> {
+    // It belongs to no home: nobody else makes it, whoever works on this machine's.
+    let home = Home { fence: Fence::open(), ..app.home().await? };
+    let azure = azure(app, &home, &Metrics::new()).await?;
+    let name = app.cloud_of(&home).await?;
+    let (cloud, _) = cloud(app, &home).await?;
+    let mut environment = Vec::new();
+    if name != CloudName::Public {
+        environment.push(("ACI_OPERATOR_CLOUD".to_owned(), name.as_str().to_owned()));
+    }
+    if name == CloudName::Local {
+        environment.extend([
+            (RESOURCE_MANAGER.to_owned(), cloud.resource_manager.to_string()),
+            (AUTHORITY.to_owned(), cloud.authority_host.to_string()),
+            (GRAPH.to_owned(), cloud.graph.to_string()),
+        ]);
+    }
+    let super::Azure { resources, grants, subscription, .. } = azure;
+    Ok(Ground { resources, grants, subscription, environment })
+}
