@@ -24,6 +24,7 @@ use crate::ports::{
 
 mod app_registration;
 pub mod container_group;
+mod edges;
 mod issuer;
 mod kind;
 mod monitor;
