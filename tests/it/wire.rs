@@ -21,6 +21,7 @@ mod homes;
 mod install;
 mod kills;
 mod manifests;
+mod many;
 mod measured;
 mod replicas;
 mod secrecy;

@@ -16,6 +16,7 @@ use crate::kubernetes::server::Server;
 use door::Door;
 
 mod door;
+mod many;
 mod outage;
 mod rights;
 mod takeover;
@@ -28,6 +29,8 @@ struct Cluster {
     world: World,
     server: Server,
     replicas: Vec<Replica>,
+    /// What the replicas log.
+    level: &'static str,
 }
 
 struct Replica {
@@ -35,11 +38,14 @@ struct Replica {
     process: Child,
     door: Door,
     log: PathBuf,
+    /// Where it serves readiness and metrics.
+    listen: String,
 }
 
 impl Cluster {
     fn new(flags: &str) -> Self {
-        Self { world: World::new(), server: Server::with_chart(flags), replicas: Vec::new() }
+        let (world, server) = (World::new(), Server::with_chart(flags));
+        Self { world, server, replicas: Vec::new(), level: "aci_operator=debug" }
     }
 
     /// A replica more.
@@ -50,19 +56,20 @@ impl Cluster {
         let path = self.world.dir.path().join(format!("{name}.kubeconfig"));
         fs::write(&path, kubeconfig).unwrap();
         let log = self.world.dir.path().join(format!("{name}.log"));
-        let process = self.start(&name, &path, &log);
-        self.replicas.push(Replica { name, process, door, log });
+        let listen = free_address();
+        let process = self.start(&name, &listen, &path, &log);
+        self.replicas.push(Replica { name, process, door, log, listen });
     }
 
-    fn start(&self, name: &str, kubeconfig: &PathBuf, log: &PathBuf) -> Child {
+    fn start(&self, name: &str, listen: &str, kubeconfig: &PathBuf, log: &PathBuf) -> Child {
         let log = fs::OpenOptions::new().create(true).append(true).open(log).unwrap();
         self.world
-            .command(&["run", "--cloud", "local", "--listen", &free_address()])
+            .command(&["run", "--cloud", "local", "--listen", listen])
             .envs(self.world.variables())
             .env("ACI_OPERATOR_HOME", HOME)
             .env("KUBECONFIG", kubeconfig)
             .env("POD_NAME", name)
-            .env("RUST_LOG", "aci_operator=debug")
+            .env("RUST_LOG", self.level)
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
@@ -73,7 +80,8 @@ impl Cluster {
     fn restart(&mut self, index: usize) {
         let replica = &self.replicas[index];
         let kubeconfig = replica.log.with_extension("kubeconfig");
-        self.replicas[index].process = self.start(&replica.name, &kubeconfig, &replica.log);
+        let process = self.start(&replica.name, &replica.listen, &kubeconfig, &replica.log);
+        self.replicas[index].process = process;
     }
 
     /// The name in the lease.

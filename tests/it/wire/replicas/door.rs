@@ -1,7 +1,8 @@
 //! A way to the API server that can be shut.
 
-use std::io::copy;
+use std::io::{Read as _, Result, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -9,6 +10,7 @@ use std::thread;
 pub(super) struct Door {
     pub(super) port: u16,
     state: Arc<Mutex<State>>,
+    received: Arc<AtomicU64>,
 }
 
 #[derive(Default)]
@@ -22,7 +24,8 @@ impl Door {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let state = Arc::<Mutex<State>>::default();
-        let shared = state.clone();
+        let received = Arc::<AtomicU64>::default();
+        let (shared, total) = (state.clone(), received.clone());
         thread::spawn(move || {
             for inner in listener.incoming().flatten() {
                 let Ok(outer) = TcpStream::connect(target) else { continue };
@@ -30,17 +33,19 @@ impl Door {
                 if state.shut {
                     continue;
                 }
-                for (from, to) in [(&inner, &outer), (&outer, &inner)] {
+                let sent = Arc::default();
+                for (from, to, count) in [(&inner, &outer, &sent), (&outer, &inner, &total)] {
                     let (mut from, mut to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
                     state.streams.push(from.try_clone().unwrap());
+                    let count = count.clone();
                     thread::spawn(move || {
-                        let _ = copy(&mut from, &mut to);
+                        let _ = carry(&mut from, &mut to, &count);
                         let _ = to.shutdown(Shutdown::Both);
                     });
                 }
             }
         });
-        Self { port, state }
+        Self { port, state, received }
     }
 
     /// Cuts what is under way, and lets nothing through any more.
@@ -54,5 +59,22 @@ impl Door {
 
     pub(super) fn open(&self) {
         self.state.lock().unwrap().shut = false;
+    }
+
+    /// Bytes that came from the address so far, as the network sees them.
+    pub(super) fn received(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
+    }
+}
+
+fn carry(from: &mut TcpStream, to: &mut TcpStream, count: &AtomicU64) -> Result<()> {
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        let length = from.read(&mut buffer)?;
+        if length == 0 {
+            return Ok(());
+        }
+        count.fetch_add(length as u64, Ordering::Relaxed);
+        to.write_all(&buffer[..length])?;
     }
 }
