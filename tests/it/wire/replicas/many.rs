@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{ACCOUNT, Cluster, pause};
 use crate::wire::many::{
-    ISSUER, by_operation, manifest, memory, objects, rest, until_looked_at, until_ready,
+    ISSUER, by_operation, manifest, memory, objects, puts, rest, until_looked_at, until_ready,
 };
 use crate::wire::measured;
 
@@ -68,7 +68,7 @@ fn at_rest_nothing_is_written_but_the_lease() {
     measured(&format!("cluster: written to the API server for that {written:?}"));
     let received = cluster.replicas[0].door.received();
     measured(&format!("cluster: bytes from the API server for that {received}"));
-    assert_eq!(cluster.world.count("put"), count);
+    assert_eq!(cluster.world.count("put"), puts(count));
     cluster.replicas[0].signal(Signal::TERM);
     assert_eq!(cluster.replicas[0].process.wait().unwrap().code(), Some(0));
 
@@ -83,7 +83,7 @@ fn at_rest_nothing_is_written_but_the_lease() {
     measured(&format!("cluster: memory {}", memory(cluster.replicas[0].process.id())));
 
     at_rest(&cluster);
-    assert_eq!(cluster.world.writes(), (count, 0, 0));
+    assert_eq!(cluster.world.writes(), (puts(count), 0, 0));
 }
 
 fn at_rest(cluster: &Cluster) {
