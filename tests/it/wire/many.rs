@@ -17,7 +17,7 @@ const TLS_EVERY: usize = 20;
 
 /// How many container groups.
 pub(super) fn objects() -> usize {
-    number("ACI_OPERATOR_TEST_OBJECTS", 300)
+    number("ACI_OPERATOR_TEST_OBJECTS", 100)
 }
 
 /// How long rest is watched.
@@ -94,7 +94,7 @@ pub(super) fn until_ready(listen: &str, wanted: usize) -> Duration {
     let begun = Instant::now();
     let (mut known, mut since) = (0, begun);
     while known < wanted {
-        pause(Duration::from_millis(200));
+        pause(Duration::from_secs(1));
         let now = ready(listen);
         if now != known {
             (known, since) = (now, Instant::now());
