@@ -12,6 +12,7 @@ use super::{
 };
 
 mod azure;
+mod many;
 mod moves;
 
 /// A storage account of local Azure with the two containers of a home.
@@ -60,9 +61,14 @@ impl Account {
     }
 
     fn daemon(&self, world: &World, name: &str) -> Daemon {
+        self.daemon_at(world, name, &free_address())
+    }
+
+    /// A daemon that serves readiness and metrics at `listen`.
+    fn daemon_at(&self, world: &World, name: &str, listen: &str) -> Daemon {
         let path = world.dir.path().join(name);
         let log = std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
-        let mut run = self.command(world, &["run", "--listen", &free_address()]);
+        let mut run = self.command(world, &["run", "--listen", listen]);
         Daemon::start(run.stderr(log))
     }
 
