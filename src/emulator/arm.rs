@@ -101,7 +101,7 @@ impl Arm {
             Err(refused) => return *refused,
         };
         let group = route.as_ref().and_then(Route::group);
-        let effects = self.world.with(|azure, _| azure.faults().outward(operation, group));
+        let effects = self.world.outward(operation, group);
         for effect in effects {
             match effect {
                 Effect::Latency { millis } => {
@@ -191,21 +191,22 @@ impl Arm {
     }
 
     fn resource_group(&self, method: &Method, name: &str, body: &Value) -> Result<Reply, Error> {
-        self.world.with(|azure, now| match *method {
-            Method::PUT => azure.put_resource_group(now, name, body),
-            Method::DELETE => azure.delete_resource_group(now, name),
+        let world = &self.world;
+        match *method {
+            Method::PUT => world.with(|azure, now| azure.put_resource_group(now, name, body)),
+            Method::DELETE => world.with(|azure, now| azure.delete_resource_group(now, name)),
             Method::HEAD => {
-                let found = azure.get_resource_group(now, name);
+                let found = world.read(|azure, now| azure.get_resource_group(now, name));
                 Ok(Reply { status: if found.is_ok() { 204 } else { 404 }, body: None, poll: None })
             }
-            _ => azure.get_resource_group(now, name),
-        })
+            _ => world.read(|azure, now| azure.get_resource_group(now, name)),
+        }
     }
 
     fn list(&self, parts: &Parts, caller: &Principal, home: Option<&str>) -> Result<Answer, Error> {
         let skip =
             query(parts, "$skiptoken").and_then(|text| text.parse().ok()).unwrap_or_default();
-        let mut page = self.world.with(|azure, now| azure.list(now, home, skip))?;
+        let mut page = self.world.read(|azure, now| azure.list(now, home, skip))?;
         self.readable(caller, authorize::READ_GROUP, &mut page.value);
         let mut body = json!({"value": page.value});
         if let Some(next) = page.next {
@@ -220,13 +221,13 @@ impl Arm {
     }
 
     async fn get(&self, home: &str, name: &str) -> Result<Reply, Error> {
-        if let Some(key) = self.world.with(|azure, now| azure.key_of(now, home, name)) {
+        if let Some(key) = self.world.read(|azure, now| azure.key_of(now, home, name)) {
             match self.world.engine.inspect(&key).await {
-                Ok(states) => self.world.with(|azure, _| azure.observe(&key, states)),
+                Ok(states) => self.world.read(|azure, _| azure.observe(&key, states)),
                 Err(error) => tracing::warn!(name, %error, "cannot ask how the containers are"),
             }
         }
-        self.world.with(|azure, now| azure.get(now, home, name))
+        self.world.read(|azure, now| azure.get(now, home, name))
     }
 
     fn write(&self, method: &Method, home: &str, name: &str, body: Value) -> Result<Reply, Error> {

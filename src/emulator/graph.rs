@@ -66,7 +66,7 @@ impl Graph {
             Ok(client) => client,
             Err(refusal) => return Some(self.unauthorized(&request, refusal.as_ref())),
         };
-        let effects = self.world.with(|azure, _| azure.faults().outward(operation, None));
+        let effects = self.world.outward(operation, None);
         for effect in effects {
             match effect {
                 Effect::Latency { millis } => {

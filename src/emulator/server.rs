@@ -150,6 +150,13 @@ pub async fn serve(config: Config, shutdown: impl Future<Output = ()>) -> Result
     world.resume().await;
     write_federated_token(dir, &entra)?;
     servers.spawn(refresh(dir.clone(), Arc::clone(&entra)));
+    servers.spawn({
+        let world = Arc::clone(&world);
+        async move {
+            world.keep_saving().await;
+            Ok(())
+        }
+    });
     announce(&config, &facts)?;
 
     let ended = tokio::select! {
@@ -163,6 +170,7 @@ pub async fn serve(config: Config, shutdown: impl Future<Output = ()>) -> Result
     world.tasks.close();
     // Containers that are being started may take long; the next start takes up what is cut off.
     let _ = tokio::time::timeout(GRACE, world.tasks.wait()).await;
+    world.flush();
     Ok(ended?)
 }
 

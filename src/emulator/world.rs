@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 use super::access::AccessLog;
 use super::directory::Directory;
 use super::engine::{ContainerState, Endpoints, Engine, EngineError, GroupRun};
+use super::faults::{Effect, Operation};
 use super::kept::Kept;
 use super::model::{Azure, Principal, Problem, Right, Work};
 use super::proxy::Proxy;
@@ -68,6 +69,34 @@ impl World {
             self.tasks.spawn(async move { world.perform(work).await });
         }
         result
+    }
+
+    /// Lets `act` read the model as it is now: what is over has ended. What `act` changes all the same is
+    /// saved with the next change.
+    pub(super) fn read<R>(self: &Arc<Self>, act: impl FnOnce(&mut Azure, DateTime<Utc>) -> R) -> R {
+        if self.look(Azure::is_due) {
+            self.with(Azure::advance);
+        }
+        let now = (self.clock)();
+        self.model.look(|azure| act(azure, now))
+    }
+
+    /// The faults that meet a request before it is served.
+    pub(super) fn outward(self: &Arc<Self>, on: Operation, group: Option<&str>) -> Vec<Effect> {
+        if self.model.look(|azure| azure.faults().list().is_empty()) {
+            return Vec::new();
+        }
+        self.with(|azure, _| azure.faults().outward(on, group))
+    }
+
+    /// Sees to it, for ever, that the model gets on disk.
+    pub(super) async fn keep_saving(&self) {
+        self.model.keep_saving().await;
+    }
+
+    /// Puts on disk what is not there yet.
+    pub(super) fn flush(&self) {
+        self.model.flush();
     }
 
     /// Lets `act` read the model.

@@ -54,6 +54,14 @@ impl Arm {
         self.send(Method::GET, "", None).await
     }
 
+    /// How many groups there are in the group's resource group.
+    pub(super) async fn groups(&self) -> usize {
+        let (list, _) = self.group.rsplit_once('/').unwrap();
+        let url = format!("{list}?api-version=2023-05-01");
+        let list = json(self.http.get(url).bearer_auth(&self.token)).await;
+        list["value"].as_array().unwrap().len()
+    }
+
     /// State of the group's containers as a whole.
     pub(super) async fn state(&self) -> String {
         let group = self.get().await;

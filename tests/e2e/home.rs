@@ -21,7 +21,7 @@ pub(super) const HOST: &str = "mon-dns.com";
 pub(super) const HANG: Duration = Duration::from_mins(3);
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_aci-operator");
-const SAMPLE: &str = include_str!("app-with-ssl.yaml");
+pub(super) const SAMPLE: &str = include_str!("app-with-ssl.yaml");
 const IMAGES: [&str; 2] =
     ["localhost/aci-operator/sidecar:local", "localhost/aci-operator/sample-api:local"];
 
@@ -89,9 +89,22 @@ impl Home {
 
     /// Starts the daemon on the manifests.
     pub(super) async fn run_daemon(&mut self) {
-        let log = std::fs::File::create(self.dir.path().join("daemon.log")).unwrap();
         let mut command = Command::from(program(&self.dir()));
         command.args(["run", "--listen", "127.0.0.1:0", "-f"]).arg(self.manifests());
+        self.spawn(command).await;
+    }
+
+    /// Starts the daemon on the objects of the cluster that `kubeconfig` names; its Azure is local Azure
+    /// here.
+    pub(super) async fn run_daemon_in_cluster(&mut self, kubeconfig: &Path) {
+        let mut command = Command::from(program(Path::new("kubernetes://ops")));
+        command.args(["run", "--listen", "127.0.0.1:0"]).env("KUBECONFIG", kubeconfig);
+        command.envs(aci_operator::emulator::environment(&self.dir().join("local")).unwrap());
+        self.spawn(command).await;
+    }
+
+    async fn spawn(&mut self, mut command: Command) {
+        let log = std::fs::File::create(self.dir.path().join("daemon.log")).unwrap();
         self.daemon = Some(command.stderr(log).kill_on_drop(true).spawn().unwrap());
         let started = self.dir.path().join("daemon.log");
         self.until("the daemon to start", async || {
@@ -174,7 +187,7 @@ impl Home {
         .await;
     }
 
-    fn logs(&self) -> String {
+    pub(super) fn logs(&self) -> String {
         let tail = |path: PathBuf| {
             let text = std::fs::read_to_string(path).unwrap_or_default();
             let lines: Vec<_> = text.lines().collect();
@@ -201,6 +214,10 @@ impl Drop for Home {
 pub(super) struct Status(Value);
 
 impl Status {
+    pub(super) fn of(status: Value) -> Self {
+        Self(status)
+    }
+
     pub(super) fn ip(&self) -> IpAddr {
         self.0["ip"].as_str().unwrap().parse().unwrap()
     }

@@ -13,6 +13,8 @@ mod arm;
 #[path = "../shared/client.rs"]
 mod client;
 #[cfg(test)]
+mod cluster;
+#[cfg(test)]
 mod curl;
 #[cfg(test)]
 mod exec;
@@ -22,6 +24,9 @@ mod figures;
 mod foreign;
 #[cfg(test)]
 mod home;
+#[cfg(test)]
+#[path = "../shared/kubernetes.rs"]
+mod kubernetes;
 #[cfg(test)]
 #[path = "../shared/load.rs"]
 mod load;

@@ -7,13 +7,13 @@ use super::client::Endpoint;
 use super::home::{HOST, Home};
 
 /// Somebody's root.
-struct Root {
+pub(super) struct Root {
     issuer: Issuer<'static, KeyPair>,
-    pem: String,
+    pub(super) pem: String,
 }
 
 impl Root {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
@@ -22,7 +22,7 @@ impl Root {
     }
 
     /// Chain and key.
-    fn issue(&self) -> (String, String) {
+    pub(super) fn issue(&self) -> (String, String) {
         let key = KeyPair::generate().unwrap();
         let params = CertificateParams::new([HOST.to_owned()]).unwrap();
         let leaf = params.signed_by(&key, &self.issuer).unwrap();

@@ -7,6 +7,7 @@ use kube::{Api, Client};
 use serde_json::Value;
 
 mod chart;
+mod clients;
 mod columns;
 mod immutable;
 mod refusals;

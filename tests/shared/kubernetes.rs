@@ -1,42 +1,18 @@
-//! A real API server, one for all tests of a binary; each test takes a namespace of its own.
-//!
-//! It starts with the first test that asks for it and ends with the process, however that ends: it
-//! serves as long as its standard input is open.
+//! A real API server. It ends with the process that started it, however that ends: it serves as long
+//! as its standard input is open.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use aci_operator::tls;
-use k8s_openapi::api::core::v1::Namespace;
-use kube::api::PostParams;
-use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Api, Client, Config};
-use serde_json::json;
+const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/aci-operator");
 
-/// The server that [`server`] starts.
+/// A server for as long as this value lives.
 pub(crate) struct Server {
     kubeconfig: PathBuf,
     /// Its standard input is open as long as this process lives.
     _process: Child,
-}
-
-/// The API server of this process, with the kinds in it.
-pub(crate) fn server() -> &'static Server {
-    static SERVER: OnceLock<Server> = OnceLock::new();
-    SERVER.get_or_init(|| {
-        let server = Server::start();
-        let crds = concat!(env!("CARGO_MANIFEST_DIR"), "/manifests/crds");
-        server.kubectl_done(&["apply", "-k", crds]);
-        let established = ["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"];
-        server.kubectl_done(&established);
-        // Discovery and documentation follow a moment later; each look takes a while itself.
-        let known = |name| server.kubectl(&["explain", name], "").status.success();
-        while !["acg", "aciissuer", "apr"].into_iter().all(known) {}
-        server
-    })
 }
 
 fn tools() -> PathBuf {
@@ -51,13 +27,22 @@ fn tools() -> PathBuf {
 }
 
 impl Server {
-    /// An empty server, for as long as this value lives.
-    pub(crate) fn start() -> Self {
-        Self::start_with("")
+    /// A server with the chart's release in the namespace `ops` and an empty namespace `app`. No Pod
+    /// runs: there is no node.
+    pub(crate) fn with_chart(flags: &str) -> Self {
+        let server = Self::start(flags);
+        for namespace in ["ops", "app"] {
+            server.kubectl_done(&["create", "namespace", namespace]);
+        }
+        let image = "image.repository=registry.example.org/aci-operator";
+        server.helm_done(&["install", "aci-operator", CHART, "-n", "ops", "--set", image]);
+        let crds = ["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"];
+        server.kubectl_done(&crds);
+        server
     }
 
-    /// The same with more flags for kube-apiserver.
-    pub(crate) fn start_with(flags: &str) -> Self {
+    /// An empty server, with `flags` for kube-apiserver.
+    pub(crate) fn start(flags: &str) -> Self {
         static STARTED: AtomicU32 = AtomicU32::new(0);
         let program = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/kubernetes/server");
         let (process, number) = (std::process::id(), STARTED.fetch_add(1, Ordering::Relaxed));
@@ -80,26 +65,6 @@ impl Server {
     /// Of a cluster administrator.
     pub(crate) fn kubeconfig(&self) -> &Path {
         &self.kubeconfig
-    }
-
-    /// A client of this test's runtime, as administrator, whose namespace is `name`, made anew.
-    pub(crate) async fn namespace(&self, name: &str) -> Client {
-        let client = self.client(name, None).await;
-        let namespace = serde_json::from_value(json!({"metadata": {"name": name}})).unwrap();
-        let namespaces: Api<Namespace> = Api::all(client.clone());
-        namespaces.create(&PostParams::default(), &namespace).await.unwrap();
-        client
-    }
-
-    /// A client of this test's runtime, as administrator or as somebody else.
-    pub(crate) async fn client(&self, namespace: &str, who: Option<&str>) -> Client {
-        tls::install_provider();
-        let kubeconfig = Kubeconfig::read_from(&self.kubeconfig).unwrap();
-        let options = KubeConfigOptions::default();
-        let mut config = Config::from_custom_kubeconfig(kubeconfig, &options).await.unwrap();
-        namespace.clone_into(&mut config.default_namespace);
-        config.auth_info.impersonate = who.map(str::to_owned);
-        Client::try_from(config).unwrap()
     }
 
     /// What kubectl says.
@@ -129,4 +94,32 @@ impl Server {
         assert!(output.status.success(), "kubectl {arguments:?}: {errors}");
         String::from_utf8(output.stdout).unwrap()
     }
+
+    /// Standard output of a helm that succeeds.
+    pub(crate) fn helm_done(&self, arguments: &[&str]) -> String {
+        let output = self.tool("helm", arguments, "");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "helm {arguments:?}: {errors}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Where it listens on loopback.
+    pub(crate) fn port(&self) -> u16 {
+        let kubeconfig = std::fs::read_to_string(self.kubeconfig()).unwrap();
+        between(&kubeconfig, "https://127.0.0.1:", "\n").parse().unwrap()
+    }
+
+    /// A kubeconfig of the chart's service account, which finds the server at `port`.
+    pub(crate) fn of_the_operator(&self, port: u16) -> String {
+        let admin = std::fs::read_to_string(self.kubeconfig()).unwrap();
+        let token = ["create", "token", "aci-operator", "-n", "ops", "--duration", "12h"];
+        let token = self.kubectl_done(&token);
+        admin
+            .replace(&format!(":{}\n", self.port()), &format!(":{port}\n"))
+            .replace(between(&admin, "{token: ", "}"), token.trim())
+    }
+}
+
+fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
+    text.split_once(before).unwrap().1.split_once(after).unwrap().0
 }

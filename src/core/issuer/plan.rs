@@ -10,8 +10,11 @@ use crate::core::{Assertion, ConditionType, Goal, Health, Plan, Reason, Wake};
 
 /// Life of a root: ten years.
 const ROOT_LIFE: Duration = Duration::from_hours(10 * 365 * 24);
-/// A secret may change without a word, and time passes.
+/// Nobody but us writes a root, but time passes.
 const LOOK_AGAIN: Wake = Wake::After(Duration::from_mins(10));
+/// Who renews a provided chain, such as cert-manager, replaces the secret without a word. The look asks
+/// nothing of Azure, and the groups that refer to the issuer follow its status.
+const READ_AGAIN: Wake = Wake::After(Duration::from_mins(1));
 /// Longest common name (RFC 5280 appendix A.1, `ub-common-name`).
 const COMMON_NAME_MAX: usize = 64;
 
@@ -62,12 +65,38 @@ pub type Memory = ();
 /// A root, once made, is never made anew here: leaves and people trust it. Its key goes away when
 /// the ledger releases the issuer.
 pub fn plan(goal: Goal<&Desired>, observed: &Observed, now: DateTime<Utc>) -> Plan<Step, Memory> {
-    let desired = match goal {
-        Goal::Absent => return absent(&observed.used_by),
-        Goal::Present(desired) => desired,
-    };
-    match (desired, &observed.certificate) {
-        (Desired::LocalCa { name, home, constraints }, None) => {
+    match goal {
+        Goal::Absent => absent(&observed.used_by),
+        Goal::Present(Desired::Provided { secret }) => {
+            Plan { wake: READ_AGAIN, ..provided(secret, observed) }
+        }
+        Goal::Present(Desired::LocalCa { name, home, constraints }) => {
+            local_ca(name, home, constraints, observed, now)
+        }
+    }
+}
+
+fn provided(secret: &str, observed: &Observed) -> Plan<Step, Memory> {
+    match &observed.certificate {
+        None => {
+            let message = format!(
+                "the secret `{secret}` is not there, or lacks the key `tls.crt` or `tls.key`"
+            );
+            say(Health::Reconciling, Reason::ReferenceMissing, message)
+        }
+        Some(certificate) => available(certificate),
+    }
+}
+
+fn local_ca(
+    name: &str,
+    home: &str,
+    constraints: &Constraints,
+    observed: &Observed,
+    now: DateTime<Utc>,
+) -> Plan<Step, Memory> {
+    match &observed.certificate {
+        None => {
             let request = RootRequest {
                 common_name: common_name(name, home),
                 constraints: constraints.clone(),
@@ -78,19 +107,17 @@ pub fn plan(goal: Goal<&Desired>, observed: &Observed, now: DateTime<Utc>) -> Pl
             let wake = Wake::After(Duration::ZERO);
             Plan { step, wake, ..say(Health::Reconciling, Reason::Creating, "making the root") }
         }
-        (Desired::Provided { secret }, None) => {
-            let message = format!(
-                "the secret `{secret}` is not there, or lacks the key `tls.crt` or `tls.key`"
-            );
-            say(Health::Reconciling, Reason::ReferenceMissing, message)
-        }
-        (_, Some(Err(failed))) => say(Health::Stalled, Reason::BadCertificate, failed.to_string()),
-        (Desired::LocalCa { constraints, .. }, Some(Ok(root)))
-            if !root.constraints.same_as(constraints) =>
-        {
+        Some(Ok(root)) if !root.constraints.same_as(constraints) => {
             say(Health::Stalled, Reason::RootMustBeReplaced, other_constraints(&root.constraints))
         }
-        (_, Some(Ok(facts))) => {
+        Some(certificate) => available(certificate),
+    }
+}
+
+fn available(certificate: &Result<LeafFacts, CheckFailed>) -> Plan<Step, Memory> {
+    match certificate {
+        Err(failed) => say(Health::Stalled, Reason::BadCertificate, failed.to_string()),
+        Ok(facts) => {
             let until = facts.not_after.format("%F");
             let message = format!("{}, valid until {until}", facts.subject);
             say(Health::Ready, Reason::Available, message)
@@ -164,7 +191,7 @@ mod tests {
         Desired::LocalCa { name, home, constraints: wanted }
     }
 
-    fn provided() -> Desired {
+    fn own() -> Desired {
         Desired::Provided { secret: "own".to_owned() }
     }
 
@@ -242,16 +269,20 @@ mod tests {
         let failed = CheckFailed { check: Check::KeyMatches, message: "other key".to_owned() };
         let bad = Observed { certificate: Some(Err(failed)), used_by: Vec::new() };
         let want = (Health::Stalled, Reason::BadCertificate, "KeyMatches: other key");
-        check(Goal::Present(&provided()), &bad, want);
+        check(Goal::Present(&own()), &bad, want);
         check(Goal::Present(&local(constraints(&[], true))), &bad, want);
     }
 
     #[test]
     fn a_provided_pair_is_waited_for() {
         let missing = (Health::Reconciling, Reason::ReferenceMissing, "`own`");
-        check(Goal::Present(&provided()), &Observed::default(), missing);
+        check(Goal::Present(&own()), &Observed::default(), missing);
         let there = found(Constraints::default());
-        check(Goal::Present(&provided()), &there, (Health::Ready, Reason::Available, "CN=x"));
+        check(Goal::Present(&own()), &there, (Health::Ready, Reason::Available, "CN=x"));
+        for observed in [Observed::default(), there] {
+            let plan = plan(Goal::Present(&own()), &observed, DateTime::UNIX_EPOCH);
+            assert_eq!(plan.wake, READ_AGAIN, "nobody tells that it was replaced");
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Container groups as ARM serves them.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
 use super::body::Properties;
@@ -116,14 +118,14 @@ impl Azure {
             self.resource_group(name)?;
         }
         let here = |id: &GroupId| resource_group.is_none_or(|name| id.0.eq_ignore_ascii_case(name));
-        let mut ids: Vec<_> =
-            self.groups.keys().chain(self.lags.keys()).filter(|id| here(id)).collect();
-        ids.sort();
-        ids.dedup();
-        let shown: Vec<_> = ids.into_iter().filter_map(|id| self.list_view(now, id)).collect();
+        // A group that a late read does not show yet.
+        let shown =
+            |id: &&GroupId| here(id) && self.lags.get(*id).is_none_or(|lag| lag.view.is_some());
+        let ids: BTreeSet<_> = self.groups.keys().chain(self.lags.keys()).filter(shown).collect();
         let page = self.settings.page.max(1);
-        let next = (shown.len() > skip + page).then_some(skip + page);
-        Ok(Page { value: shown.into_iter().skip(skip).take(page).collect(), next })
+        let next = (ids.len() > skip + page).then_some(skip + page);
+        let ids = ids.into_iter().skip(skip).take(page);
+        Ok(Page { value: ids.filter_map(|id| self.list_view(now, id)).collect(), next })
     }
 
     /// DELETE: 204 where there is none, 202 while containers are stopped, 200 where none run.

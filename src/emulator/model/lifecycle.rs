@@ -100,16 +100,24 @@ impl Azure {
         }
     }
 
+    /// Whether [`Self::advance`] has something to do.
+    pub fn is_due(&self, now: Now) -> bool {
+        self.over(now).next().is_some()
+            || self.lags.values().any(|lag| lag.until <= now)
+            || self.deletes_resource_groups()
+    }
+
+    /// Transitions that are over by now, and when they ended.
+    fn over(&self, now: Now) -> impl Iterator<Item = (&GroupId, Now)> {
+        self.groups.iter().filter_map(move |(id, group)| {
+            let end = group.transition.as_ref()?.ends(&self.settings)?;
+            (end <= now).then_some((id, end))
+        })
+    }
+
     /// Ends what is over by now.
-    pub(super) fn advance(&mut self, now: Now) {
-        let over: Vec<_> = self
-            .groups
-            .iter()
-            .filter_map(|(id, group)| {
-                let end = group.transition.as_ref()?.ends(&self.settings)?;
-                (end <= now).then(|| (id.clone(), end))
-            })
-            .collect();
+    pub fn advance(&mut self, now: Now) {
+        let over: Vec<_> = self.over(now).map(|(id, end)| (id.clone(), end)).collect();
         for (id, end) in over {
             self.settle(&id, end);
         }

@@ -76,6 +76,10 @@ impl Azure {
 
     /// Takes the next step of every deletion: each container group as soon as it can go, then the
     /// resource group itself.
+    pub(super) fn deletes_resource_groups(&self) -> bool {
+        self.resource_groups.values().any(|group| group.deleting.is_some())
+    }
+
     pub(super) fn advance_deletions(&mut self, now: Now) {
         let deleting: Vec<_> = self
             .resource_groups

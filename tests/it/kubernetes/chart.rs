@@ -12,7 +12,8 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::Api;
 use kube::api::{Patch, PatchParams};
 
-use super::server::{Server, server};
+use super::clients::server;
+use super::server::Server;
 use crate::generated::assert_generated;
 
 const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/aci-operator");
@@ -23,14 +24,6 @@ fn values(name: &str) -> String {
 }
 
 impl Server {
-    /// Standard output of a helm that succeeds.
-    pub(crate) fn helm_done(&self, arguments: &[&str]) -> String {
-        let output = self.tool("helm", arguments, "");
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "helm {arguments:?}: {errors}");
-        String::from_utf8(output.stdout).unwrap()
-    }
-
     /// What helm says of a call that fails.
     fn helm_refuses(&self, arguments: &[&str]) -> String {
         let output = self.tool("helm", arguments, "");

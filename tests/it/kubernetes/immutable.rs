@@ -4,7 +4,7 @@ use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, Client};
 use serde_json::{Value, json};
 
-use super::server::server;
+use super::clients::server;
 use super::{api, object};
 
 fn group() -> Value {

@@ -9,7 +9,7 @@ use cases::{
     registration_cases, with_identity,
 };
 
-use super::server::server;
+use super::clients::server;
 use super::{edited, tried};
 
 mod cases;

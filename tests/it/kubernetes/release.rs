@@ -18,7 +18,7 @@ fn can(server: &Server, who: &str, what: &[&str]) -> bool {
 
 #[tokio::test]
 async fn a_release_is_installed_upgraded_and_uninstalled_without_its_objects() {
-    let server = Server::start();
+    let server = Server::start("");
     server.kubectl_done(&["create", "namespace", "ops"]);
     server.kubectl_done(&["create", "namespace", "app"]);
     let release = ["aci-operator", CHART, "--namespace", "ops", "--set", IMAGE];

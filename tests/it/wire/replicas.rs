@@ -2,6 +2,7 @@
 //! chart's own service account, and reaches the API server through a door that can be shut.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -19,7 +20,6 @@ mod outage;
 mod rights;
 mod takeover;
 
-const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/aci-operator");
 const HOME: &str = "kubernetes://ops";
 const ACCOUNT: &str = "system:serviceaccount:ops:aci-operator";
 
@@ -39,27 +39,14 @@ struct Replica {
 
 impl Cluster {
     fn new(flags: &str) -> Self {
-        let server = Server::start_with(flags);
-        for namespace in ["ops", "app"] {
-            server.kubectl_done(&["create", "namespace", namespace]);
-        }
-        let image = "image.repository=registry.example.org/aci-operator";
-        server.helm_done(&["install", "aci-operator", CHART, "-n", "ops", "--set", image]);
-        let crds = ["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"];
-        server.kubectl_done(&crds);
-        Self { world: World::new(), server, replicas: Vec::new() }
+        Self { world: World::new(), server: Server::with_chart(flags), replicas: Vec::new() }
     }
 
     /// A replica more.
     fn replica(&mut self) {
         let name = format!("replica-{}", self.replicas.len());
-        let admin = fs::read_to_string(self.server.kubeconfig()).unwrap();
-        let port = between(&admin, "https://127.0.0.1:", "\n");
-        let door = Door::to(format!("127.0.0.1:{port}").parse().unwrap());
-        let token = ["create", "token", "aci-operator", "-n", "ops", "--duration", "2h"];
-        let kubeconfig = admin
-            .replace(port, &door.port.to_string())
-            .replace(between(&admin, "{token: ", "}"), self.server.kubectl_done(&token).trim());
+        let door = Door::to(SocketAddr::from(([127, 0, 0, 1], self.server.port())));
+        let kubeconfig = self.server.of_the_operator(door.port);
         let path = self.world.dir.path().join(format!("{name}.kubeconfig"));
         fs::write(&path, kubeconfig).unwrap();
         let log = self.world.dir.path().join(format!("{name}.log"));
@@ -173,10 +160,6 @@ impl Drop for Cluster {
             let _ = replica.process.wait();
         }
     }
-}
-
-fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
-    text.split_once(before).unwrap().1.split_once(after).unwrap().0
 }
 
 /// The time at the begin of a line of the log.
