@@ -26,6 +26,7 @@ pub mod push;
 pub mod secrets;
 mod tenure;
 pub mod token;
+pub mod transfer;
 pub mod trust;
 pub mod verbs;
 pub mod view;
@@ -101,6 +102,15 @@ impl App {
             }
         };
         Ok(Self { location, dir, cloud, namespace, clock: Arc::new(SystemClock) })
+    }
+
+    /// The same app on another home. Local Azure stays where it is, unless that home has its own.
+    fn at(&self, location: Location) -> Result<Self> {
+        let mut other = Self::new(Some(location), self.cloud, self.namespace.clone())?;
+        if !matches!(other.location, Location::Directory(_)) {
+            other.dir.clone_from(&self.dir);
+        }
+        Ok(other)
     }
 
     /// Directory of local Azure.

@@ -15,6 +15,7 @@ mod container;
 mod describe;
 mod fault;
 mod get;
+mod home;
 mod human;
 mod install;
 mod local;
@@ -200,6 +201,9 @@ enum Command {
     Upgrade(install::Upgrade),
     /// Prints the kinds as Kubernetes' custom resource definitions
     Crds(meta::CrdsArgs),
+    /// Moves a home
+    #[command(subcommand)]
+    Home(home::Command),
     /// Prints a completion script
     Completions(meta::CompletionsArgs),
     /// Prints the version

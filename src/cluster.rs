@@ -149,7 +149,7 @@ impl Cluster {
     }
 
     /// Where objects are that are named without a namespace.
-    fn objects_namespace(&self) -> &str {
+    pub fn objects_namespace(&self) -> &str {
         self.place.objects.as_deref().unwrap_or(&self.place.namespace)
     }
 

@@ -23,7 +23,7 @@ use crate::core::{Fault, Secret};
 
 mod tenure;
 
-pub use tenure::{Fence, Lease, MARGIN, Seat};
+pub use tenure::{Fence, Identity as HomeIdentity, Lease, MARGIN, Seat};
 
 /// The time.
 pub trait Clock: Send + Sync {

@@ -111,6 +111,7 @@ impl App {
         done: &Done,
         watcher: Watcher<'_>,
     ) -> Result<Ended> {
+        home.refuse_moved().await?;
         let lease = home.seat.take().await?.ok_or_else(|| Error::held(home))?;
         home.fence.extend(tokio::time::Instant::now(), lease.term());
         let operator = wire::Operator::new(self, home).await?;

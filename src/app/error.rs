@@ -25,6 +25,23 @@ pub enum Error {
     /// A directory as home has no place for manifests.
     #[error("the home {0} has no place for manifests")]
     NoPlace(Location),
+    /// The home has moved.
+    #[error("the home {home} has moved to {to}")]
+    Moved {
+        /// The old place.
+        home: Location,
+        /// The new one.
+        to: String,
+    },
+    /// A home that is to be copied to knows objects already.
+    #[error("the home {0} knows objects already")]
+    NotEmpty(Location),
+    /// A file that is not written over.
+    #[error("{} is there already", .0.display())]
+    Exists(PathBuf),
+    /// An issuer whose root is another one than the backup's.
+    #[error("{0} has another root, which leaves and people trust")]
+    OtherRoot(ObjectKey),
     /// The home belongs to another cloud.
     #[error("the home {} belongs to the cloud `{}`, not to `{}`", home, pinned.as_str(), asked.as_str())]
     OtherCloud {
@@ -172,6 +189,11 @@ impl Error {
                                  there"
                     .to_owned()
             }
+            Self::Moved { to, .. } => format!(
+                "use --home {to}; `aci-operator home reopen` takes the move back, when nobody works there"
+            ),
+            Self::NotEmpty(_) => "copy to a new one".to_owned(),
+            Self::Exists(_) => "name a file that is not there".to_owned(),
             Self::NoManifests => "give the directory of the manifests with -f DIR".to_owned(),
             Self::OtherCloud { pinned, .. } => format!(
                 "leave out --cloud (and ACI_OPERATOR_CLOUD), give --cloud {}, or use another --home",
@@ -214,6 +236,7 @@ impl Error {
             | Self::NotSignedIn
             | Self::Ended
             | Self::OwnManifests
+            | Self::OtherRoot(_)
             | Self::Lost
             | Self::File { .. }
             | Self::Azure(_)

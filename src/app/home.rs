@@ -9,7 +9,7 @@ use std::sync::Arc;
 use clap::ValueEnum as _;
 use url::Url;
 
-use super::{CloudName, Result};
+use super::{CloudName, Error, Result};
 use crate::core::Fault;
 use crate::ports::{Fence, Ledger, RequestBox, Seat, Secrets};
 
@@ -101,6 +101,24 @@ impl Home {
     /// such a home itself: its daemon has another identity.
     pub fn is_shared(&self) -> bool {
         !matches!(self.location, Location::Directory(_))
+    }
+
+    /// Where objects are in a cluster.
+    pub(super) fn namespace(&self) -> Option<String> {
+        match &self.manifests {
+            super::wire::ManifestSource::Cluster(cluster) => {
+                Some(cluster.objects_namespace().to_owned())
+            }
+            _ => None,
+        }
+    }
+
+    /// A home that has moved is not worked on.
+    pub(super) async fn refuse_moved(&self) -> Result<()> {
+        match self.seat.moved_to().await? {
+            Some(to) => Err(Error::Moved { home: self.location.clone(), to }),
+            None => Ok(()),
+        }
     }
 
     /// The cloud that the home is pinned to.

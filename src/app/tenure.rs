@@ -33,6 +33,7 @@ pub(super) async fn take(
     stop: &CancellationToken,
     waiting: impl FnOnce(),
 ) -> Result<Option<Tenure>> {
+    home.refuse_moved().await?;
     let mut waiting = Some(waiting);
     let mut tries = 0;
     loop {

@@ -44,7 +44,7 @@ mod homes;
 mod install;
 
 pub use homes::Pushed;
-pub(super) use homes::{Changes, ManifestSource, Taken, give, open_home, watch};
+pub(super) use homes::{Changes, ManifestSource, Taken, give, open_home, plant, watch};
 pub(super) use install::{Ground, ground};
 
 /// Names ARM's tokens, in local Azure too.

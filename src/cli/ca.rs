@@ -1,7 +1,10 @@
 //! The root certificates of issuers.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 
+use super::get::short;
 use super::{Exit, Result, Session, print};
 
 #[derive(Debug, Subcommand)]
@@ -27,6 +30,32 @@ its issuer permits.")]
 Examples:
   aci-operator ca untrust local-ca")]
     Untrust(IssuerArgs),
+    /// Writes an issuer's root with its key to a new file, readable by the owner alone
+    #[command(after_help = "\
+Example:
+  aci-operator ca backup local-ca --to local-ca.pem
+
+Who has the file can sign for every name that the issuer permits: keep it where nobody else reads.")]
+    Backup {
+        #[command(flatten)]
+        issuer: IssuerArgs,
+        /// The file, which must not be there yet
+        #[arg(long, value_name = "FILE")]
+        to: PathBuf,
+    },
+    /// Gives an issuer that has no root the one of a backup
+    #[command(after_help = "\
+Example:
+  aci-operator ca restore local-ca --from local-ca.pem
+
+No daemon may work on the home. An issuer that has another root keeps it.")]
+    Restore {
+        #[command(flatten)]
+        issuer: IssuerArgs,
+        /// The file
+        #[arg(long, value_name = "FILE")]
+        from: PathBuf,
+    },
 }
 
 #[derive(Args, Debug)]
@@ -45,6 +74,16 @@ impl Session {
             }
             Command::Trust(args) => (args, true),
             Command::Untrust(args) => (args, false),
+            Command::Backup { issuer, to } => {
+                let key = self.app.backup_root(issuer.issuer.as_deref(), to).await?;
+                print::line(&format!("{} backed up", short(&key)))?;
+                return Ok(Exit::Done);
+            }
+            Command::Restore { issuer, from } => {
+                let key = self.app.restore_root(issuer.issuer.as_deref(), from).await?;
+                print::line(&format!("{} restored", short(&key)))?;
+                return Ok(Exit::Done);
+            }
         };
         let report = self.app.trust(args.issuer.as_deref(), wanted).await?;
         for line in &report.done {

@@ -102,6 +102,7 @@ impl Session {
             Command::Token(args) => self.token(args).await,
             Command::Open(args) => self.open(args).await,
             Command::Ca(command) => self.ca(command).await,
+            Command::Home(command) => self.home(command).await,
             Command::Install(command) => self.install(command).await,
             Command::Uninstall(command) => self.uninstall(command).await,
             Command::Upgrade(command) => self.upgrade(command).await,

@@ -15,9 +15,9 @@ use tokio::time::Instant;
 
 use super::fault::{self, fault};
 use super::ledger::time;
-use super::{Cluster, NAME, lock};
+use super::{Cluster, NAME, lock, secrets};
 use crate::core::Fault;
-use crate::ports::{Lease, Seat};
+use crate::ports::{HomeIdentity, Lease, Seat, Secrets as _};
 
 /// How long a lease lasts after each renewal.
 const TERM: Duration = Duration::from_secs(15);
@@ -37,11 +37,11 @@ impl Seat for Cluster {
     }
 
     async fn pinned_cloud(&self) -> Result<Option<String>, Fault> {
-        self.kept_cloud().await
+        self.kept(secrets::CLOUD).await
     }
 
     async fn pin_cloud(&self, cloud: &str) -> Result<(), Fault> {
-        match self.kept_cloud().await? {
+        match self.kept(secrets::CLOUD).await? {
             Some(pinned) if pinned == cloud => Ok(()),
             Some(pinned) => Err(Fault::Store {
                 what: self.place(),
@@ -50,8 +50,31 @@ impl Seat for Cluster {
                      namespace"
                 ),
             }),
-            None => self.keep_cloud(cloud).await,
+            None => self.set_kept(&[(secrets::CLOUD, Some(cloud))]).await,
         }
+    }
+
+    async fn identity(&self) -> Result<HomeIdentity, Fault> {
+        let (id, digest_key) = (self.id().to_owned(), self.digest_key().await?);
+        Ok(HomeIdentity { id, cloud: self.kept(secrets::CLOUD).await?, digest_key })
+    }
+
+    async fn assume(&self, identity: &HomeIdentity) -> Result<(), Fault> {
+        let HomeIdentity { id, cloud, digest_key } = identity;
+        let values = [
+            (secrets::ID, Some(id.as_str())),
+            (secrets::DIGEST_KEY, Some(digest_key.reveal())),
+            (secrets::CLOUD, cloud.as_deref()),
+        ];
+        self.set_kept(&values).await
+    }
+
+    async fn moved_to(&self) -> Result<Option<String>, Fault> {
+        self.kept(secrets::MOVED_TO).await
+    }
+
+    async fn set_moved(&self, place: Option<&str>) -> Result<(), Fault> {
+        self.set_kept(&[(secrets::MOVED_TO, place)]).await
     }
 
     /// The lease's renewals are the heartbeat: nothing else is written at rest.

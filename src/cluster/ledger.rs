@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::fault::{self, fault};
 use super::{Cluster, KINDS, NAME, PREFIX, resource};
-use crate::api::{Object, ObjectKey};
+use crate::api::ObjectKey;
 use crate::core::certificate::hex;
 use crate::core::outcome::{Event, EventType};
 use crate::core::{Fault, Reason};
@@ -210,6 +210,10 @@ impl Ledger for Cluster {
         let before = claim.clone();
         claim.phase = Some(phase);
         claim.pinned.extend(new.pinned.clone());
+        if new.uid != known.uid {
+            // From another home, where it had this one.
+            claim.uid = Some(new.uid.clone());
+        }
         // The finalizer first: nothing is claimed that could vanish unseen.
         let finalizers = object.metadata.finalizers.iter().flatten();
         if phase != Phase::Seen && !finalizers.into_iter().any(|name| name == FINALIZER) {
@@ -355,11 +359,14 @@ impl Cluster {
     ///
     /// # Errors
     /// The API server refuses it, with its words.
-    pub async fn push(&self, object: &Object) -> Result<(), Fault> {
-        let key = object.key();
+    pub async fn push(&self, key: &ObjectKey, manifest: &Value) -> Result<(), Fault> {
+        let mut manifest = manifest.clone();
+        // What an author states of the metadata, and nothing that an API server does.
+        if let Some(metadata) = manifest["metadata"].as_object_mut() {
+            metadata.retain(|name, _| ["name", "labels", "annotations"].contains(&name.as_str()));
+        }
         let params = PatchParams::apply(CLI_MANAGER);
-        let answer =
-            self.of(&key).patch(&key.name, &params, &Patch::Apply(&object.manifest())).await;
+        let answer = self.of(key).patch(&key.name, &params, &Patch::Apply(&manifest)).await;
         answer.map(|_| ()).map_err(|e| fault(&e))
     }
 }

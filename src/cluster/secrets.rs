@@ -17,9 +17,10 @@ use crate::ports::{ObjectKey, Secrets};
 
 /// The Secret with what a home is.
 const HOME: &str = "aci-operator-home";
-const ID: &str = "id";
-const CLOUD: &str = "cloud";
-const DIGEST_KEY: &str = "digest-key";
+pub(super) const ID: &str = "id";
+pub(super) const CLOUD: &str = "cloud";
+pub(super) const DIGEST_KEY: &str = "digest-key";
+pub(super) const MOVED_TO: &str = "moved-to";
 /// Keys of a Secret of type `kubernetes.io/tls`.
 /// <https://kubernetes.io/docs/concepts/configuration/secret/#tls-secrets>
 const CHAIN: &str = "tls.crt";
@@ -67,19 +68,21 @@ impl Cluster {
         }
     }
 
-    pub(super) async fn kept_cloud(&self) -> Result<Option<String>, Fault> {
+    /// A value of the Secret with what the home is.
+    pub(super) async fn kept(&self, what: &str) -> Result<Option<String>, Fault> {
         let kept =
             self.secrets(&self.place.namespace).get_opt(HOME).await.map_err(|e| fault(&e))?;
-        kept.as_ref().and_then(|kept| text(kept, CLOUD)).transpose()
+        kept.as_ref().and_then(|kept| text(kept, what)).transpose()
     }
 
-    pub(super) async fn keep_cloud(&self, cloud: &str) -> Result<(), Fault> {
-        let patch = json!({"data": {CLOUD: bytes(cloud)}});
-        let answer = self
-            .secrets(&self.place.namespace)
-            .patch(HOME, &PatchParams::default(), &Patch::Merge(&patch))
-            .await;
-        answer.map(|_| ()).map_err(|e| fault(&e))
+    /// Sets values of that Secret, or takes them away.
+    pub(super) async fn set_kept(&self, values: &[(&str, Option<&str>)]) -> Result<(), Fault> {
+        let data: BTreeMap<_, _> =
+            values.iter().map(|(name, value)| (*name, value.map(bytes))).collect();
+        let (patch, params) = (json!({ "data": data }), PatchParams::default());
+        let answer =
+            self.secrets(&self.place.namespace).patch(HOME, &params, &Patch::Merge(&patch)).await;
+        answer.map(|_| ()).map_err(|e| veiled(&e))
     }
 
     pub(super) async fn delete_pair(&self, key: &ObjectKey) -> Result<(), Fault> {

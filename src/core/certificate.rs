@@ -17,7 +17,7 @@ mod provided;
 
 pub use facts::{LeafFacts, Unreadable, fingerprint, hex, key_matches};
 pub use policy::{Desired, Observed, Policy, Violation, renewal_time, violation};
-pub use provided::{Check, CheckFailed, check_provided, check_root};
+pub use provided::{Check, CheckFailed, check_provided, check_root, read_root};
 
 /// A certificate chain with its private key.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
-use crate::core::Fault;
+use crate::core::{Fault, Secret};
 
 /// The home itself: what it is, and who works on it.
 #[async_trait]
@@ -20,6 +20,14 @@ pub trait Seat: Send + Sync {
     async fn pinned_cloud(&self) -> Result<Option<String>, Fault>;
     /// Makes the home one of `cloud`, for good; one of another cloud is a fault.
     async fn pin_cloud(&self, cloud: &str) -> Result<(), Fault>;
+    /// What makes it this home.
+    async fn identity(&self) -> Result<Identity, Fault>;
+    /// Makes it the home of `identity`, which comes from another place: for one that knows no object.
+    async fn assume(&self, identity: &Identity) -> Result<(), Fault>;
+    /// Where the home has moved to, if it has: nobody works here any more.
+    async fn moved_to(&self) -> Result<Option<String>, Fault>;
+    /// Says that the home has moved to `place`, or has not.
+    async fn set_moved(&self, place: Option<&str>) -> Result<(), Fault>;
     /// Says that the daemon is alive.
     async fn beat(&self, now: DateTime<Utc>) -> Result<(), Fault>;
     /// When a daemon was last alive.
@@ -28,6 +36,17 @@ pub trait Seat: Send + Sync {
     async fn is_taken(&self) -> Result<bool, Fault>;
     /// Takes the home; `None` where another has it.
     async fn take(&self) -> Result<Option<Box<dyn Lease>>, Fault>;
+}
+
+/// What makes a home the one that it is: with it, what was made in Azure is its own.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// Its id.
+    pub id: String,
+    /// The cloud that it belongs to, once pinned.
+    pub cloud: Option<String>,
+    /// The key of the digests in ARM tags.
+    pub digest_key: Secret,
 }
 
 /// A home that was taken.

@@ -7,6 +7,7 @@ use super::bucket::{PREFIX, is_wanted};
 use super::scan::Scanner;
 use crate::blobs::{Container, Expected, Read};
 use crate::core::Fault;
+use crate::ports::{Entry, ObjectKey};
 
 /// What became of one manifest.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -56,6 +57,27 @@ pub async fn push(
         }
     }
     Ok(done)
+}
+
+/// Puts the manifest of an object of another home into `container`, as a file of its own.
+///
+/// # Errors
+/// Those of the container; a blob of that name that is there already.
+pub async fn plant(container: &Container, entry: &Entry) -> Result<(), Fault> {
+    let ObjectKey { kind, name, .. } = &entry.key;
+    let mut manifest = entry.manifest.clone();
+    if let Some(metadata) = manifest["metadata"].as_object_mut() {
+        metadata.remove("namespace");
+    }
+    let name = format!("{PREFIX}{}-{name}.json", kind.to_lowercase());
+    let content = serde_json::to_vec_pretty(&manifest).map_err(|problem| Fault::Store {
+        what: container.place(&name),
+        problem: problem.to_string(),
+    })?;
+    match container.put(&name, content, &Expected::Nothing).await? {
+        Some(_) => Ok(()),
+        None => Err(meanwhile(container, &name)),
+    }
 }
 
 fn meanwhile(container: &Container, name: &str) -> Fault {

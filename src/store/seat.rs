@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Blobs, Edit, Expected, Store, encode, fault, read};
 use crate::core::Fault;
-use crate::ports::{Lease, Random, Seat};
+use crate::ports::{HomeIdentity, Lease, Random, Seat, Secrets as _};
 
 const HOME: &str = "home";
 const HEARTBEAT: &str = "heartbeat";
@@ -17,12 +17,15 @@ struct Home {
     id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     cloud: Option<String>,
+    /// Where the home has moved to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    moved_to: Option<String>,
 }
 
 /// The id of the home in `blobs`; a new home gets one.
 pub(super) async fn identify(blobs: &dyn Blobs, random: &dyn Random) -> Result<String, Fault> {
     if blobs.get(HOME).await?.is_none() {
-        let home = Home { id: random.uuid()?, cloud: None };
+        let home = Home { id: random.uuid()?, cloud: None, moved_to: None };
         blobs.put(HOME, encode(blobs, HOME, &home)?, Expected::Nothing).await?;
     }
     // Whoever was first.
@@ -52,7 +55,10 @@ impl Seat for Store {
             other = home.and_then(|home| home.cloud);
             match other {
                 Some(_) => Edit::Keep,
-                None => Edit::Write(Home { id: self.id.clone(), cloud: Some(cloud.to_owned()) }),
+                None => {
+                    let (id, cloud) = (self.id.clone(), Some(cloud.to_owned()));
+                    Edit::Write(Home { id, cloud, moved_to: None })
+                }
             }
         })
         .await?;
@@ -66,6 +72,30 @@ impl Seat for Store {
             }),
             _ => Ok(()),
         }
+    }
+
+    async fn identity(&self) -> Result<HomeIdentity, Fault> {
+        let cloud = self.pinned_cloud().await?;
+        Ok(HomeIdentity { id: self.id.clone(), cloud, digest_key: self.digest_key().await? })
+    }
+
+    async fn assume(&self, identity: &HomeIdentity) -> Result<(), Fault> {
+        let HomeIdentity { id, cloud, digest_key } = identity;
+        self.set_digest_key(digest_key).await?;
+        let home = Home { id: id.clone(), cloud: cloud.clone(), moved_to: None };
+        self.write(HOME, &home).await
+    }
+
+    async fn moved_to(&self) -> Result<Option<String>, Fault> {
+        Ok(self.read::<Home>(HOME).await?.and_then(|home| home.moved_to))
+    }
+
+    async fn set_moved(&self, place: Option<&str>) -> Result<(), Fault> {
+        let moved_to = place.map(str::to_owned);
+        self.update(HOME, |home: Option<Home>| {
+            home.map_or(Edit::Keep, |home| Edit::Write(Home { moved_to: moved_to.clone(), ..home }))
+        })
+        .await
     }
 
     async fn beat(&self, now: DateTime<Utc>) -> Result<(), Fault> {

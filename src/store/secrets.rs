@@ -117,6 +117,12 @@ impl Secrets for Store {
 }
 
 impl Store {
+    /// Replaces the key of the digests.
+    pub(super) async fn set_digest_key(&self, key: &Secret) -> Result<(), Fault> {
+        let content = key.reveal().as_bytes().to_vec();
+        self.blobs.put(DIGEST_KEY, content, Expected::Anything).await.map(drop)
+    }
+
     async fn text(&self, name: &str) -> Result<Option<Secret>, Fault> {
         let Some(found) = self.blobs.get(name).await? else { return Ok(None) };
         String::from_utf8(found.content)

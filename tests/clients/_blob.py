@@ -13,6 +13,7 @@ import uuid
 from typing import Any
 
 from azure.core import MatchConditions
+from azure.core.credentials import AzureNamedKeyCredential
 from azure.core.exceptions import (
     ClientAuthenticationError,
     HttpResponseError,
@@ -24,7 +25,7 @@ from azure.identity import ClientSecretCredential
 from azure.mgmt.authorization import AuthorizationManagementClient
 from azure.mgmt.resource import ResourceManagementClient
 from azure.mgmt.storage import StorageManagementClient
-from azure.storage.blob import BlobLeaseClient, BlobServiceClient
+from azure.storage.blob import BlobLeaseClient, BlobServiceClient, ContainerClient
 
 GROUP = f"blob-clients-{os.getpid()}"
 ACCOUNT = f"blobs{os.getpid()}"
@@ -72,7 +73,7 @@ def make_account() -> str:
     }
     resources = ResourceManagementClient(credential(), SUBSCRIPTION, **scopes)
     resources.resource_groups.create_or_update(GROUP, {"location": "westeurope"})
-    storage = StorageManagementClient(credential(), SUBSCRIPTION, polling_interval=1, **scopes)
+    storage = arm_storage()
     made = storage.storage_accounts.begin_create(
         GROUP,
         ACCOUNT,
@@ -140,6 +141,35 @@ def count_up(url: str) -> None:
                 continue
 
 
+def arm_storage() -> StorageManagementClient:
+    """Return a client of the storage provider."""
+    return StorageManagementClient(
+        credential(),
+        SUBSCRIPTION,
+        polling_interval=1,
+        base_url=ARM,
+        credential_scopes=["https://management.azure.com/.default"],
+    )
+
+
+def key(url: str, home: ContainerClient) -> None:
+    """Use an account key where it is allowed, and a wrong one."""
+    accounts = arm_storage().storage_accounts
+    accounts.update(GROUP, ACCOUNT, {"properties": {"allowSharedKeyAccess": True}})
+    keys = accounts.list_keys(GROUP, ACCOUNT).keys_property or []
+    signed = BlobServiceClient(url, AzureNamedKeyCredential(ACCOUNT, str(keys[1].value)))
+    signed.get_container_client("home").upload_blob("signed/a b", "4")
+    expect("by key", home.download_blob("signed/a b").readall(), b"4")
+    listed = signed.get_container_client("home").list_blobs(name_starts_with="signed/")
+    expect("list by key", [blob.name for blob in listed], ["signed/a b"])
+    try:
+        wrong = BlobServiceClient(url, AzureNamedKeyCredential(ACCOUNT, "a2V5"))
+        wrong.get_container_client("home").download_blob("other")
+        sys.exit("blob.py: read with a wrong key")
+    except HttpResponseError as refused:
+        expect("a wrong key", code(refused), "AuthenticationFailed")
+
+
 def main() -> None:
     """Make an account and use its blobs."""
     url = make_account()
@@ -192,6 +222,7 @@ def main() -> None:
         sys.exit("blob.py: read with a key")
     except (ClientAuthenticationError, HttpResponseError) as refused:
         expect("a key", code(refused), "KeyBasedAuthenticationNotPermitted")
+    key(url, home)
     home.delete_blob("other")
     try:
         home.download_blob("other")

@@ -7,7 +7,7 @@ mod graph;
 pub(crate) mod local;
 mod rights;
 mod sign_in;
-mod storage;
+pub(super) mod storage;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};

@@ -5,6 +5,7 @@
 
 mod azure;
 mod metadata;
+mod storage;
 mod support;
 
 use std::collections::BTreeMap;

@@ -11,10 +11,13 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::emulator::storage::azurite;
+
 mod contract;
 mod daemon;
 mod faults;
 mod foreign;
+mod homes;
 mod install;
 mod kills;
 mod manifests;
@@ -107,6 +110,7 @@ impl World {
         command
             .env("HOME", self.dir.path())
             .env("ACI_OPERATOR_HOME", self.home())
+            .env("ACI_OPERATOR_AZURITE", azurite())
             .args(arguments)
             .stdin(Stdio::null());
         command
@@ -118,11 +122,7 @@ impl World {
 
     /// Stores a secret value, which goes in by standard input.
     fn secret(&self, name: &str, key: &str, value: &str) {
-        use std::io::Write as _;
-        let mut command = self.command(&["secret", "set", name, key]);
-        let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
-        child.stdin.take().unwrap().write_all(value.as_bytes()).unwrap();
-        assert!(child.wait().unwrap().success());
+        feed(self.command(&["secret", "set", name, key]), value);
     }
 
     fn apply(&self) -> Ended {
@@ -239,6 +239,14 @@ impl Drop for World {
         }
         self.run(&["local", "down"]);
     }
+}
+
+/// Runs a command that reads `text`.
+fn feed(mut command: Command, text: &str) {
+    use std::io::Write as _;
+    let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    assert!(child.wait().unwrap().success());
 }
 
 fn ended(command: &mut Command) -> Ended {

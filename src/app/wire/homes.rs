@@ -16,7 +16,8 @@ use crate::azure::credential;
 use crate::blobs::{Access, Container};
 use crate::cluster::{self, Cluster};
 use crate::ports::{
-    Change, Fence, Ledger, OsRandom, Random as _, RequestBox, Seat, Secrets, SystemClock,
+    Change, Entry, Fence, Ledger, ObjectKey, OsRandom, Random as _, RequestBox, Seat, Secrets,
+    SystemClock,
 };
 use crate::source::{Bucket, push};
 use crate::store::Store;
@@ -132,12 +133,26 @@ pub(in crate::app) async fn give(
         ManifestSource::Cluster(cluster) => {
             let mut done = BTreeMap::new();
             for manifest in &manifests.objects {
-                cluster.push(&manifest.object).await?;
+                cluster.push(&manifest.key(), &manifest.object.manifest()).await?;
                 done.insert(manifest.key().to_string(), Pushed::Uploaded);
             }
             Taken::By(done)
         }
     })
+}
+
+/// Puts the manifest of an object of another home where this home's daemon reads it, or leaves it to
+/// the ledger where the home has no place for manifests.
+pub(in crate::app) async fn plant(home: &Home, entry: &Entry) -> Result<()> {
+    match &home.manifests {
+        ManifestSource::Elsewhere => {}
+        ManifestSource::Container(container) => push::plant(container, entry).await?,
+        ManifestSource::Cluster(cluster) => {
+            let key = ObjectKey { namespace: home.namespace(), ..entry.key.clone() };
+            cluster.push(&key, &entry.manifest).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Follows the home's manifests.

@@ -77,6 +77,20 @@ pub fn check_root(pair: &Pair, now: DateTime<Utc>) -> Result<LeafFacts, CheckFai
     }
 }
 
+/// Reads a root that was put by: PEM of its certificate, then of its key.
+///
+/// # Errors
+/// The first check that fails.
+pub fn read_root(text: &str, now: DateTime<Utc>) -> Result<Pair, CheckFailed> {
+    let Some(at) = text.find("-----BEGIN PRIVATE KEY-----") else {
+        return fail(Check::Readable, "holds no private key (PEM, PKCS#8)");
+    };
+    let (chain, key) = text.split_at(at);
+    let mut pair = Pair { chain_pem: chain.to_owned(), key_pem: Secret::new(key), generation: 0 };
+    pair.generation = check_root(&pair, now)?.not_before.timestamp();
+    Ok(pair)
+}
+
 /// Readable, key and life.
 fn check_pair(pair: &Pair, now: DateTime<Utc>) -> Result<Vec<LeafFacts>, CheckFailed> {
     let unreadable =

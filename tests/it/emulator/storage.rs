@@ -14,25 +14,25 @@ use aci_operator::emulator::faults::Operation;
 
 use super::local::{Arm, Local, clock, config, injection, split};
 
-pub(super) const STORAGE: &str = "https://storage.azure.com/.default";
-pub(super) const CONTRIBUTOR: &str = "ba92f5b4-2d11-453d-a403-e96b0029c9fe";
-pub(super) const READER: &str = "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1";
+pub(crate) const STORAGE: &str = "https://storage.azure.com/.default";
+pub(crate) const CONTRIBUTOR: &str = "ba92f5b4-2d11-453d-a403-e96b0029c9fe";
+pub(crate) const READER: &str = "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1";
 
 /// Where `scripts/test` installs Azurite.
-fn azurite() -> PathBuf {
+pub(crate) fn azurite() -> PathBuf {
     let installed =
         concat!(env!("CARGO_MANIFEST_DIR"), "/target/azurite/node_modules/.bin/azurite-blob");
     std::env::var_os("ACI_OPERATOR_AZURITE").map_or_else(|| installed.into(), PathBuf::from)
 }
 
-pub(super) async fn start() -> Local {
+pub(crate) async fn start() -> Local {
     let dir = Arc::new(tempfile::tempdir().unwrap());
     let mut config = config(dir.path(), clock);
     config.azurite = azurite();
     Local::start_with(dir, config).await
 }
 
-pub(super) fn account(name: &str) -> String {
+pub(crate) fn account(name: &str) -> String {
     format!("/resourceGroups/rg/providers/Microsoft.Storage/storageAccounts/{name}")
 }
 
@@ -45,7 +45,7 @@ fn body() -> Value {
     })
 }
 
-pub(super) async fn make_account(arm: &Arm<'_>, name: &str) -> Value {
+pub(crate) async fn make_account(arm: &Arm<'_>, name: &str) -> Value {
     let request = arm.request(Method::PUT, &account(name)).body(body().to_string());
     let making = request.send().await.unwrap();
     assert_eq!(making.status(), 202);
@@ -63,16 +63,16 @@ pub(super) async fn make_account(arm: &Arm<'_>, name: &str) -> Value {
 }
 
 /// The object id in a token.
-pub(super) fn object_id(token: &str) -> Value {
+pub(crate) fn object_id(token: &str) -> Value {
     let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
     serde_json::from_slice::<Value>(&claims).unwrap()["oid"].clone()
 }
 
-pub(super) async fn assign(arm: &Arm<'_>, role: &str, scope: &str, name: &str) {
+pub(crate) async fn assign(arm: &Arm<'_>, role: &str, scope: &str, name: &str) {
     assign_to(arm, &object_id(&arm.token), role, scope, name).await;
 }
 
-pub(super) async fn assign_to(
+pub(crate) async fn assign_to(
     arm: &Arm<'_>,
     principal: &Value,
     role: &str,

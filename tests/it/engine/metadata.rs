@@ -29,7 +29,7 @@ async fn azure(id: &str) -> Local {
     Local::start_with(dir, config).await
 }
 
-async fn identity(arm: &Arm<'_>, name: &str) -> Value {
+pub(super) async fn identity(arm: &Arm<'_>, name: &str) -> Value {
     let body = json!({"location": "westeurope"});
     let (status, made) = arm.send(Method::PUT, &format!("{IDENTITIES}/{name}"), body).await;
     assert_eq!(status, 201, "{made}");
@@ -37,7 +37,7 @@ async fn identity(arm: &Arm<'_>, name: &str) -> Value {
 }
 
 /// A group without an address that runs a script.
-async fn run(arm: &Arm<'_>, identities: &[&Value], script: &str) {
+pub(super) async fn run(arm: &Arm<'_>, identities: &[&Value], script: &str) {
     let assigned: serde_json::Map<_, _> = identities
         .iter()
         .map(|identity| (identity["id"].as_str().unwrap().to_owned(), json!({})))
@@ -58,7 +58,7 @@ async fn run(arm: &Arm<'_>, identities: &[&Value], script: &str) {
 }
 
 /// What the container printed, once it printed `mark`.
-async fn printed(arm: &Arm<'_>, mark: &str) -> String {
+pub(super) async fn printed(arm: &Arm<'_>, mark: &str) -> String {
     for _ in 0..600 {
         let (_, logs) = arm.get(&format!("{}/containers/app/logs", path("web"))).await;
         let text = logs["content"].as_str().unwrap_or_default().to_owned();
@@ -71,7 +71,7 @@ async fn printed(arm: &Arm<'_>, mark: &str) -> String {
 }
 
 /// `ask HEADERS QUERY` prints the answer of the metadata service.
-const ASK: &str = r#"
+pub(super) const ASK: &str = r#"
     ask() {
         exec 3<>/dev/tcp/169.254.169.254/80 || return
         printf 'GET /metadata/identity/oauth2/token?%b HTTP/1.1\r\nHost: x\r\n%bConnection: close\r\n\r\n' "$2" "$1" >&3
