@@ -53,15 +53,15 @@ impl App {
             return Err(Error::Ended);
         };
         let mut copied = Copied::default();
-        leaving
-            .during(coming.during(async {
-                copied = copy(&from, &to).await?;
-                if !keep {
-                    from.seat.set_moved(Some(&to.seat.place())).await?;
-                }
-                Ok(())
-            }))
-            .await?;
+        // Too large for a stack: it holds every write of both homes.
+        let work = Box::pin(async {
+            copied = copy(&from, &to).await?;
+            if !keep {
+                from.seat.set_moved(Some(&to.seat.place())).await?;
+            }
+            Ok(())
+        });
+        leaving.during(coming.during(work)).await?;
         Ok(copied)
     }
 
@@ -152,9 +152,9 @@ async fn secrets(
     let mut names: BTreeSet<(Option<String>, String)> =
         home.secrets.secret_names().await?.into_keys().map(|name| (None, name)).collect();
     for entry in entries {
-        let mut named = BTreeSet::new();
-        secret_names(&entry.manifest["spec"], &mut named);
-        names.extend(named.into_iter().map(|name| (entry.key.namespace.clone(), name)));
+        let mut found = BTreeSet::new();
+        secret_names(&entry.manifest["spec"], &mut found);
+        names.extend(found.into_iter().map(|name| (entry.key.namespace.clone(), name)));
     }
     let mut all = BTreeMap::new();
     for (namespace, name) in names {

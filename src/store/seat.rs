@@ -53,13 +53,11 @@ impl Seat for Store {
         let mut other = None;
         self.update(HOME, |home: Option<Home>| {
             other = home.and_then(|home| home.cloud);
-            match other {
-                Some(_) => Edit::Keep,
-                None => {
-                    let (id, cloud) = (self.id.clone(), Some(cloud.to_owned()));
-                    Edit::Write(Home { id, cloud, moved_to: None })
-                }
+            if other.is_some() {
+                return Edit::Keep;
             }
+            let (id, cloud) = (self.id.clone(), Some(cloud.to_owned()));
+            Edit::Write(Home { id, cloud, moved_to: None })
         })
         .await?;
         match other {
