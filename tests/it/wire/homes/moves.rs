@@ -41,7 +41,7 @@ async fn a_home_moves_and_nothing_restarts() {
 
 fn on_to_a_cluster(world: &World, account: &Account, here: &Value) {
     let writes = world.writes();
-    let server = Server::start();
+    let server = Server::start("");
     for namespace in ["ops", "app"] {
         server.kubectl_done(&["create", "namespace", namespace]);
     }
