@@ -38,7 +38,9 @@ const MOST_PAGES: usize = 1000;
 pub(super) struct Arm {
     endpoint: Url,
     pipeline: Pipeline,
-    limits: Mutex<Limits>,
+    limits: Arc<Mutex<Limits>>,
+    /// Whose requests they are, for the limits.
+    principal: String,
     observer: Observer,
 }
 
@@ -83,17 +85,18 @@ impl From<Fault> for Failure {
 }
 
 impl Arm {
-    /// ARM of `cloud`.
+    /// ARM of `cloud`, where `limits` count what a principal asks.
     pub(super) fn new(
         cloud: &Cloud,
         client: Arc<dyn HttpClient>,
         credential: Arc<dyn TokenCredential>,
         observer: Observer,
+        (limits, principal): (Arc<Mutex<Limits>>, &str),
     ) -> Result<Self, Error> {
         let endpoint = https(&cloud.resource_manager)?;
         let scope = format!("{}/.default", cloud.audience.trim_end_matches('/'));
         let pipeline = pipeline(client, credential, scope);
-        Ok(Self { endpoint, pipeline, limits: Mutex::new(cloud.limits.clone()), observer })
+        Ok(Self { endpoint, pipeline, limits, principal: principal.to_owned(), observer })
     }
 
     /// A URL below the endpoint.
@@ -186,9 +189,8 @@ impl Arm {
     fn take(&self, call: &Call<'_>) -> Result<(), Fault> {
         let now = Instant::now().into_std();
         let mut limits = self.limits.lock().unwrap_or_else(PoisonError::into_inner);
-        limits.take(call.subscription, call.quotas, now).map_err(|wait| Fault::Throttled {
-            service: "our own budget for ARM",
-            retry_after: Some(wait),
+        limits.take(&self.principal, call.subscription, call.quotas, now).map_err(|wait| {
+            Fault::Throttled { service: "our own budget for ARM", retry_after: Some(wait) }
         })
     }
 

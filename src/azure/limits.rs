@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-/// What a request counts against, each by subscription.
+/// What a request counts against, each by subscription; ARM's and Graph's by principal too.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(super) enum Quota {
     /// ARM: GET.
@@ -28,6 +28,11 @@ pub(super) enum Quota {
 }
 
 impl Quota {
+    /// Whether Azure counts it for the subscription alone, whoever asks.
+    fn is_common(self) -> bool {
+        matches!(self, Self::GroupCreate | Self::GroupDelete)
+    }
+
     /// A full bucket.
     ///
     /// ACI's limits are windows: 300 an hour and 100 in 5 minutes. A bucket of `c` that refills by
@@ -49,7 +54,8 @@ impl Quota {
 #[derive(Clone, Debug)]
 pub(super) struct Limits {
     published: bool,
-    buckets: HashMap<(String, Quota), Bucket>,
+    /// By principal, empty where all share it, subscription and quota.
+    buckets: HashMap<(String, String, Quota), Bucket>,
 }
 
 impl Limits {
@@ -66,6 +72,7 @@ impl Limits {
     /// Takes one token of each quota, or none and the time until all have one.
     pub(super) fn take(
         &mut self,
+        principal: &str,
         subscription: &str,
         quotas: &[Quota],
         now: Instant,
@@ -76,7 +83,8 @@ impl Limits {
         let mut after = Vec::with_capacity(quotas.len());
         let mut wait = Duration::ZERO;
         for quota in quotas {
-            let key = (subscription.to_owned(), *quota);
+            let principal = if quota.is_common() { "" } else { principal };
+            let key = (principal.to_owned(), subscription.to_owned(), *quota);
             let mut bucket = self.buckets.get(&key).cloned().unwrap_or_else(|| quota.bucket(now));
             match bucket.take(now) {
                 Ok(()) => after.push((key, bucket)),
@@ -203,23 +211,34 @@ mod tests {
         let mut limits = Limits::published();
         let put = [Quota::Write, Quota::GroupCreate];
         for _ in 0..80 {
-            limits.take("a", &put, now).unwrap();
+            limits.take("", "a", &put, now).unwrap();
         }
         for _ in 0..1000 {
-            limits.take("a", &put, now).unwrap_err();
+            limits.take("", "a", &put, now).unwrap_err();
         }
-        limits.take("b", &put, now).unwrap();
+        limits.take("", "b", &put, now).unwrap();
         // 120 writes are left: the refused takes did not eat them.
         assert_eq!(
-            (0..300).filter(|_| limits.take("a", &[Quota::Write], now).is_ok()).count(),
+            (0..300).filter(|_| limits.take("", "a", &[Quota::Write], now).is_ok()).count(),
             120
         );
+    }
+
+    #[test]
+    fn principals_share_what_azure_counts_for_the_subscription_alone() {
+        let now = Instant::now();
+        let mut limits = Limits::published();
+        let mut left = |principal: &str, quota: Quota| {
+            (0..300).filter(|_| limits.take(principal, "s", &[quota], now).is_ok()).count()
+        };
+        assert_eq!((left("a", Quota::Read), left("b", Quota::Read)), (250, 250));
+        assert_eq!((left("a", Quota::GroupCreate), left("b", Quota::GroupCreate)), (80, 0));
     }
 
     #[test]
     fn without_limits_nothing_is_counted() {
         let now = Instant::now();
         let mut limits = Limits::none();
-        assert!((0..10_000).all(|_| limits.take("a", &[Quota::GroupCreate], now).is_ok()));
+        assert!((0..10_000).all(|_| limits.take("", "a", &[Quota::GroupCreate], now).is_ok()));
     }
 }

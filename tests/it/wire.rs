@@ -18,6 +18,7 @@ mod daemon;
 mod faults;
 mod foreign;
 mod homes;
+mod identities;
 mod install;
 mod kills;
 mod manifests;
@@ -35,6 +36,8 @@ struct World {
     dir: TempDir,
     daemon: Option<Child>,
     listen: String,
+    /// Variables of each process.
+    environment: Vec<(String, String)>,
 }
 
 /// How a command ended.
@@ -77,7 +80,7 @@ impl World {
     fn without_azure() -> Self {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join("manifests")).unwrap();
-        Self { dir, daemon: None, listen: String::new() }
+        Self { dir, daemon: None, listen: String::new(), environment: Vec::new() }
     }
 
     fn home(&self) -> PathBuf {
@@ -111,6 +114,7 @@ impl World {
             .env("HOME", self.dir.path())
             .env("ACI_OPERATOR_HOME", self.home())
             .env("ACI_OPERATOR_AZURITE", azurite())
+            .envs(self.environment.iter().cloned())
             .args(arguments)
             .stdin(Stdio::null());
         command

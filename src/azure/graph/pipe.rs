@@ -62,7 +62,7 @@ impl Pipe {
         let now = Instant::now().into_std();
         let quota = if method == Method::Get { Quota::GraphRead } else { Quota::GraphWrite };
         let mut limits = self.limits.lock().unwrap_or_else(PoisonError::into_inner);
-        limits.take("", &[quota], now).map_err(|wait| Fault::Throttled {
+        limits.take("", "", &[quota], now).map_err(|wait| Fault::Throttled {
             service: "our own budget for Graph",
             retry_after: Some(wait),
         })

@@ -16,6 +16,7 @@ use crate::kubernetes::server::Server;
 use door::Door;
 
 mod door;
+mod namespaces;
 mod outage;
 mod rights;
 mod takeover;
@@ -59,6 +60,7 @@ impl Cluster {
         self.world
             .command(&["run", "--cloud", "local", "--listen", &free_address()])
             .envs(self.world.variables())
+            .envs(self.world.environment.iter().cloned())
             .env("ACI_OPERATOR_HOME", HOME)
             .env("KUBECONFIG", kubeconfig)
             .env("POD_NAME", name)
