@@ -21,6 +21,7 @@ use crate::ports::{Authority, Clock, Ledger, ObjectKey, Probe, Random, RequestBo
 
 mod app_registration;
 pub mod container_group;
+mod edges;
 pub mod identity;
 mod issuer;
 mod kind;

@@ -5,7 +5,7 @@
 //! pipeline's checks are skipped, because they cannot read an error message with a JSON escape in
 //! it; its retries are off, because a repeated write restarts containers and its waits have no end.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use azure_core::credentials::TokenCredential;
@@ -17,11 +17,11 @@ use azure_core::http::{
 };
 use rustls::ClientConfig;
 use serde_json::Value;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 use url::Url;
 
 use super::fault::{self, ARM, Refusal};
-use super::limits::{Limits, Quota};
+use super::limits::{self, Limits, Quota};
 use super::{Cloud, Error, Observer};
 use crate::core::Fault;
 
@@ -173,7 +173,9 @@ impl Arm {
     }
 
     async fn send(&self, call: &Call<'_>) -> Result<Vec<u8>, Failure> {
-        self.take(call)?;
+        let (principal, subscription) = (self.principal.as_str(), call.subscription);
+        let budget = "our own budget for ARM";
+        limits::admit(&self.limits, principal, subscription, call.quotas, budget).await?;
         let mut request = request(call);
         let skip = PipelineSendOptions { skip_checks: true, ..PipelineSendOptions::default() };
         let answer = self.pipeline.send(&Context::default(), &mut request, Some(skip)).await;
@@ -184,14 +186,6 @@ impl Arm {
             return Ok(body.as_ref().to_vec());
         }
         Err(Failure::Refused(Refusal::read(status.into(), &headers, body.as_ref())))
-    }
-
-    fn take(&self, call: &Call<'_>) -> Result<(), Fault> {
-        let now = Instant::now().into_std();
-        let mut limits = self.limits.lock().unwrap_or_else(PoisonError::into_inner);
-        limits.take(&self.principal, call.subscription, call.quotas, now).map_err(|wait| {
-            Fault::Throttled { service: "our own budget for ARM", retry_after: Some(wait) }
-        })
     }
 
     fn note(&self, call: &Call<'_>, answer: &azure_core::Result<RawResponse>) {

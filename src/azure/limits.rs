@@ -6,7 +6,10 @@
 //! - ACI: <https://learn.microsoft.com/azure/container-instances/container-instances-resource-and-quota-limits>
 
 use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use crate::core::Fault;
 
 /// What a request counts against, each by subscription; ARM's and Graph's by principal too.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -50,6 +53,34 @@ impl Quota {
     }
 }
 
+/// A wait for our own budget that is no longer is waited out by the request: told to the object, it
+/// would be a write to its status for a moment's delay, and a queue of objects that all come back at once.
+const MOMENT: Duration = Duration::from_secs(5);
+
+/// Waits for the budget of a request to `service`.
+///
+/// # Errors
+/// [`Fault::Throttled`] where it takes more than a [`MOMENT`].
+pub(super) async fn admit(
+    limits: &Mutex<Limits>,
+    principal: &str,
+    subscription: &str,
+    quotas: &[Quota],
+    service: &'static str,
+) -> Result<(), Fault> {
+    let taken = {
+        let now = tokio::time::Instant::now().into_std();
+        let mut limits = limits.lock().unwrap_or_else(PoisonError::into_inner);
+        limits.take(principal, subscription, quotas, now, MOMENT)
+    };
+    match taken {
+        Ok(Duration::ZERO) => {}
+        Ok(wait) => tokio::time::sleep(wait).await,
+        Err(wait) => return Err(Fault::Throttled { service, retry_after: Some(wait) }),
+    }
+    Ok(())
+}
+
 /// The buckets of all subscriptions.
 #[derive(Clone, Debug)]
 pub(super) struct Limits {
@@ -69,16 +100,18 @@ impl Limits {
         Self { published: false, buckets: HashMap::new() }
     }
 
-    /// Takes one token of each quota, or none and the time until all have one.
+    /// Takes one token of each quota and says how long to wait until all are there; where that is more
+    /// than `patience`, takes none and says so by an error. Who came first goes first.
     pub(super) fn take(
         &mut self,
         principal: &str,
         subscription: &str,
         quotas: &[Quota],
         now: Instant,
-    ) -> Result<(), Duration> {
+        patience: Duration,
+    ) -> Result<Duration, Duration> {
         if !self.published {
-            return Ok(());
+            return Ok(Duration::ZERO);
         }
         let mut after = Vec::with_capacity(quotas.len());
         let mut wait = Duration::ZERO;
@@ -86,20 +119,18 @@ impl Limits {
             let principal = if quota.is_common() { "" } else { principal };
             let key = (principal.to_owned(), subscription.to_owned(), *quota);
             let mut bucket = self.buckets.get(&key).cloned().unwrap_or_else(|| quota.bucket(now));
-            match bucket.take(now) {
-                Ok(()) => after.push((key, bucket)),
-                Err(more) => wait = wait.max(more),
-            }
+            wait = wait.max(bucket.take(now));
+            after.push((key, bucket));
         }
-        if wait > Duration::ZERO {
+        if wait > patience {
             return Err(wait);
         }
         self.buckets.extend(after);
-        Ok(())
+        Ok(wait)
     }
 }
 
-/// A token bucket; starts full.
+/// A token bucket; starts full. Below zero are the tokens that were promised.
 #[derive(Clone, Debug)]
 pub(super) struct Bucket {
     capacity: f64,
@@ -114,28 +145,28 @@ impl Bucket {
         Self { capacity, refill_per_second, tokens: capacity, at: now }
     }
 
-    /// Takes one token, or says in what time there will be one.
-    pub(super) fn take(&mut self, now: Instant) -> Result<(), Duration> {
+    /// Takes one token, which may be one of the future, and says in what time it will be there.
+    pub(super) fn take(&mut self, now: Instant) -> Duration {
         let passed = now.saturating_duration_since(self.at).as_secs_f64();
         self.tokens = passed.mul_add(self.refill_per_second, self.tokens).min(self.capacity);
         self.at = self.at.max(now);
-        if self.tokens >= 1.0 {
-            self.tokens -= 1.0;
-            return Ok(());
+        self.tokens -= 1.0;
+        if self.tokens >= 0.0 {
+            return Duration::ZERO;
         }
-        // Rounded up: who waits that long finds a token.
-        let missing = (1.0 - self.tokens) / self.refill_per_second;
-        Err(Duration::from_secs_f64(missing) + Duration::from_millis(1))
+        // Rounded up: who waits that long finds it.
+        Duration::from_secs_f64(-self.tokens / self.refill_per_second) + Duration::from_millis(1)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use futures::StreamExt as _;
     use proptest::prelude::*;
 
     use super::*;
 
-    /// Times, in seconds from the start, of the requests that a bucket lets through.
+    /// Times, in seconds from the start, when requests go that wait as long as the bucket says.
     fn admitted(quota: Quota, gaps_ms: &[u64]) -> Vec<f64> {
         let start = Instant::now();
         let mut bucket = quota.bucket(start);
@@ -143,11 +174,14 @@ mod tests {
         let mut taken = Vec::new();
         for gap in gaps_ms {
             at += Duration::from_millis(*gap);
-            if bucket.take(start + at).is_ok() {
-                taken.push(at.as_secs_f64());
-            }
+            taken.push((at + bucket.take(start + at)).as_secs_f64());
         }
         taken
+    }
+
+    /// Tokens that are there now, taken until one is not.
+    fn at_once(bucket: &mut Bucket, now: Instant) -> usize {
+        (0..100_000).take_while(|_| bucket.take(now) == Duration::ZERO).count()
     }
 
     fn most_in(window: f64, times: &[f64]) -> usize {
@@ -169,16 +203,10 @@ mod tests {
         }
 
         #[test]
-        fn a_wait_that_is_waited_out_suffices(drained in 0_u32..300, gap_ms in 0_u64..60_000) {
-            let start = Instant::now();
-            let mut bucket = Bucket::new(200.0, 10.0, start);
-            for _ in 0..drained {
-                let _ = bucket.take(start);
-            }
-            let now = start + Duration::from_millis(gap_ms);
-            if let Err(wait) = bucket.take(now) {
-                prop_assert!(bucket.take(now + wait).is_ok());
-            }
+        fn who_came_first_goes_first(gaps in prop::collection::vec(0_u64..200, 300..600)) {
+            let times = admitted(Quota::Write, &gaps);
+            prop_assert!(times.is_sorted());
+            prop_assert!(most_in(10.0, &times) <= 301);
         }
     }
 
@@ -190,19 +218,20 @@ mod tests {
         assert!(admitted(1000.0, 13.0, 150.0) <= 3000.0);
         let now = Instant::now();
         let (mut read, mut write) = (Quota::GraphRead.bucket(now), Quota::GraphWrite.bucket(now));
-        assert_eq!((0..2000).filter(|_| read.take(now).is_ok()).count(), 500);
-        assert_eq!((0..2000).filter(|_| write.take(now).is_ok()).count(), 1000);
+        assert_eq!(at_once(&mut read, now), 500);
+        assert_eq!(at_once(&mut write, now), 1000);
     }
 
     #[test]
     fn a_burst_then_the_refill() {
         let start = Instant::now();
         let mut bucket = Quota::Write.bucket(start);
-        assert_eq!((0..300).filter(|_| bucket.take(start).is_ok()).count(), 200);
+        assert_eq!(at_once(&mut bucket, start), 200);
+        // One token more was promised.
         let later = start + Duration::from_secs(2);
-        assert_eq!((0..300).filter(|_| bucket.take(later).is_ok()).count(), 20);
+        assert_eq!(at_once(&mut bucket, later), 19);
         // A clock that goes back gives nothing.
-        assert!(bucket.take(start).is_err());
+        assert!(bucket.take(start) > Duration::ZERO);
     }
 
     #[test]
@@ -210,18 +239,40 @@ mod tests {
         let now = Instant::now();
         let mut limits = Limits::published();
         let put = [Quota::Write, Quota::GroupCreate];
+        let soon = Duration::from_secs(5);
         for _ in 0..80 {
-            limits.take("", "a", &put, now).unwrap();
+            limits.take("", "a", &put, now, soon).unwrap();
         }
         for _ in 0..1000 {
-            limits.take("", "a", &put, now).unwrap_err();
+            limits.take("", "a", &put, now, soon).unwrap_err();
         }
-        limits.take("", "b", &put, now).unwrap();
+        limits.take("", "b", &put, now, soon).unwrap();
         // 120 writes are left: the refused takes did not eat them.
         assert_eq!(
-            (0..300).filter(|_| limits.take("", "a", &[Quota::Write], now).is_ok()).count(),
-            120
+            (0..300).filter(|_| limits.take("", "a", &[Quota::Write], now, soon).is_ok()).count(),
+            120 + 49
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_burst_of_reads_is_slowed_and_not_refused() {
+        let limits = Mutex::new(Limits::published());
+        let begun = tokio::time::Instant::now();
+        // As many at one time as there are passes.
+        let reads = futures::stream::iter(0..1000)
+            .map(|_| admit(&limits, "", "a", &[Quota::Read], "ARM"))
+            .buffer_unordered(16);
+        let refused = reads.filter(|read| std::future::ready(read.is_err())).count().await;
+        assert_eq!(refused, 0);
+        let took = begun.elapsed().as_secs_f64();
+        assert!((29.0..32.0).contains(&took), "750 at 25 a second took {took} s");
+        // A long wait is nobody's business to sit out.
+        let put = [Quota::GroupCreate];
+        for _ in 0..80 {
+            admit(&limits, "", "a", &put, "ARM").await.unwrap();
+        }
+        let refused = admit(&limits, "", "a", &put, "ARM").await.unwrap_err();
+        assert!(matches!(refused, Fault::Throttled { retry_after: Some(_), .. }), "{refused}");
     }
 
     #[test]
@@ -229,7 +280,8 @@ mod tests {
         let now = Instant::now();
         let mut limits = Limits::published();
         let mut left = |principal: &str, quota: Quota| {
-            (0..300).filter(|_| limits.take(principal, "s", &[quota], now).is_ok()).count()
+            let mut take = || limits.take(principal, "s", &[quota], now, Duration::ZERO);
+            (0..300).filter(|_| take().is_ok()).count()
         };
         assert_eq!((left("a", Quota::Read), left("b", Quota::Read)), (250, 250));
         assert_eq!((left("a", Quota::GroupCreate), left("b", Quota::GroupCreate)), (80, 0));
@@ -239,6 +291,9 @@ mod tests {
     fn without_limits_nothing_is_counted() {
         let now = Instant::now();
         let mut limits = Limits::none();
-        assert!((0..10_000).all(|_| limits.take("", "a", &[Quota::GroupCreate], now).is_ok()));
+        let at_once = |limits: &mut Limits| {
+            limits.take("", "a", &[Quota::GroupCreate], now, Duration::ZERO) == Ok(Duration::ZERO)
+        };
+        assert!((0..10_000).all(|_| at_once(&mut limits)));
     }
 }

@@ -112,8 +112,10 @@ const LONGEST: Duration = Duration::from_mins(10);
 pub fn after(fault: &Fault, attempts: u32) -> (Health, Reason, Duration) {
     let backoff = |base: u64| Duration::from_secs(base << attempts.min(9)).min(LONGEST);
     match fault {
+        // Many may wait for one budget: who was refused again and again asks less often.
         Fault::Throttled { retry_after, .. } => {
-            (Health::Reconciling, Reason::Throttled, retry_after.unwrap_or_else(|| backoff(15)))
+            let wait = retry_after.map_or_else(|| backoff(15), |asked| asked.max(backoff(1)));
+            (Health::Reconciling, Reason::Throttled, wait)
         }
         // Azure's troubleshooting page asks for at least 10 s between two operations on a group.
         Fault::Busy { retry_after, .. } => (

@@ -1,7 +1,7 @@
 //! Whose identity works for an object: that of the Secret which it names, else of its namespace's, else
 //! the operator's own.
 //!
-//! A Secret is not watched. It is read when a pass needs it, and not again for [`FRESH`], so that many
+//! A Secret is not watched. It is read when a pass needs it, and not again for a minute, so that many
 //! objects of one namespace cost one read a minute. It is no part of the object: a change of it counts
 //! from the next pass on, and what it leads to, a subscription or a tenant, was pinned before.
 

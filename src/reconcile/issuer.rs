@@ -54,7 +54,12 @@ impl Kind for Issuer {
                 .await?
                 .map(|pair| check_provided(&pair.chain_pem, &pair.key_pem, &Names::default(), now)),
         };
-        Ok(Ok(Observed { certificate, used_by: used_by(&entry.key, ctx).await? }))
+        // Asked for where it counts: it is a look at all groups beside.
+        let used_by = match self.metadata.deletion_timestamp {
+            Some(_) => used_by(&entry.key, ctx).await?,
+            None => Vec::new(),
+        };
+        Ok(Ok(Observed { certificate, used_by }))
     }
 
     fn plan(

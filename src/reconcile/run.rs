@@ -12,6 +12,7 @@ use kube::runtime::{WatchStreamExt as _, watcher};
 use tokio::sync::RwLock;
 use tracing::{debug, warn};
 
+use super::edges::Edges;
 use super::monitor::{watch_drift, watch_endpoints};
 use super::{CONCURRENCY, Ctx, Kind, Wakes, pass};
 use crate::api::{AppRegistration, ContainerGroup, Issuer, Object};
@@ -34,9 +35,9 @@ pub async fn run(
         issuers: issuers.wake.clone(),
         registrations: registrations.wake.clone(),
     };
+    let edges = Arc::<Edges>::default();
     let around = Around {
-        groups: groups.store.clone(),
-        registrations: registrations.store.clone(),
+        edges: edges.clone(),
         wakes: wakes.clone(),
         passed: Arc::new(passed),
         gate: Arc::default(),
@@ -48,7 +49,7 @@ pub async fn run(
     };
     let (group_store, issuer_store) = (groups.store.clone(), issuers.store.clone());
     let registration_store = registrations.store.clone();
-    let intakes = Intakes { groups, issuers, registrations };
+    let intakes = Intakes { groups, issuers, registrations, edges };
     tokio::select! {
         _none_begins = drained => {}
         () = feed(changes, intakes, &ctx) => {}
@@ -96,7 +97,8 @@ impl<K: Kind> Intake<K> {
         let _ = self.events.unbounded_send(event);
     }
 
-    fn apply(&self, object: K, listed: bool) {
+    fn apply(&self, object: K, edges: &Edges, listed: bool) {
+        edges.set(&object.key(), object.references());
         self.send(if listed {
             watcher::Event::Apply(object)
         } else {
@@ -118,11 +120,12 @@ struct Intakes {
     groups: Intake<ContainerGroup>,
     issuers: Intake<Issuer>,
     registrations: Intake<AppRegistration>,
+    edges: Arc<Edges>,
 }
 
 /// Hands what the source says to the kinds' reflectors.
 async fn feed(mut changes: BoxStream<'static, Change>, intakes: Intakes, ctx: &Ctx) {
-    let Intakes { groups, issuers, registrations } = intakes;
+    let Intakes { groups, issuers, registrations, edges } = intakes;
     groups.send(watcher::Event::Init);
     issuers.send(watcher::Event::Init);
     registrations.send(watcher::Event::Init);
@@ -130,11 +133,12 @@ async fn feed(mut changes: BoxStream<'static, Change>, intakes: Intakes, ctx: &C
     while let Some(change) = changes.next().await {
         match change {
             Change::Apply(object) => match *object {
-                Object::ContainerGroup(object) => groups.apply(*object, listed),
-                Object::Issuer(object) => issuers.apply(*object, listed),
-                Object::AppRegistration(object) => registrations.apply(*object, listed),
+                Object::ContainerGroup(object) => groups.apply(*object, &edges, listed),
+                Object::Issuer(object) => issuers.apply(*object, &edges, listed),
+                Object::AppRegistration(object) => registrations.apply(*object, &edges, listed),
             },
             Change::Delete(key) => {
+                edges.remove(&key);
                 ctx.sightings.forget(&key);
                 groups.delete(&key);
                 issuers.delete(&key);
@@ -156,8 +160,7 @@ async fn feed(mut changes: BoxStream<'static, Change>, intakes: Intakes, ctx: &C
 /// What surrounds a pass.
 #[derive(Clone)]
 struct Around {
-    groups: Store<ContainerGroup>,
-    registrations: Store<AppRegistration>,
+    edges: Arc<Edges>,
     wakes: Wakes,
     passed: Arc<dyn Fn(&ObjectKey) + Send + Sync>,
     /// A pass holds it for reading; who wants to stop waits for writing, which none overtakes.
@@ -167,24 +170,13 @@ struct Around {
 impl Around {
     /// Wakes those who refer to an object: edges run between published fields.
     fn wake_consumers(&self, changed: &ObjectKey) {
-        self.wake_those(&self.groups, changed);
-        self.wake_those(&self.registrations, changed);
-        // The group that a registration follows waits for what the registration has.
-        let registration = self.registrations.get(&reference(changed));
-        for followed in registration
-            .filter(|_| changed.kind == AppRegistration::KIND)
-            .iter()
-            .flat_map(|registration| registration.references())
-        {
-            self.wakes.wake(&followed);
+        let mut woken = self.edges.consumers(changed);
+        if changed.kind == AppRegistration::KIND {
+            // The group that a registration follows waits for what the registration has.
+            woken.extend(self.edges.named(changed));
         }
-    }
-
-    fn wake_those<K: Kind>(&self, store: &Store<K>, changed: &ObjectKey) {
-        for object in store.state() {
-            if object.references().contains(changed) {
-                self.wakes.wake(&object.key());
-            }
+        for object in &woken {
+            self.wakes.wake(object);
         }
     }
 }

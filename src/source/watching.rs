@@ -170,6 +170,11 @@ fn without_bad_news(before: &Snapshot, fresh: &Snapshot) -> Option<Snapshot> {
     let mut any = false;
     let paths: BTreeSet<_> = before.files.keys().chain(fresh.files.keys()).collect();
     for path in paths {
+        if let (Some(old), Some(now)) = (before.files.get(path), fresh.files.get(path))
+            && Arc::ptr_eq(old, now)
+        {
+            continue;
+        }
         let old = before.files.get(path).map(|file| (**file).clone()).unwrap_or_default();
         let now = fresh.files.get(path).map(|file| (**file).clone()).unwrap_or_default();
         let mut lost = old.documents;

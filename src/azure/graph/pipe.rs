@@ -1,6 +1,6 @@
 //! The transport over the network: the pipeline that ARM's requests take, to another address.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use azure_core::credentials::TokenCredential;
@@ -12,13 +12,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use tokio::sync::OnceCell;
-use tokio::time::Instant;
 use url::Url;
 
 use super::{Answer, Caller, Request, Transport};
 use crate::azure::arm;
 use crate::azure::fault::{self, ENTRA, GRAPH};
-use crate::azure::limits::{Limits, Quota};
+use crate::azure::limits::{self, Limits, Quota};
 use crate::azure::{Cloud, Error, Observer};
 use crate::core::Fault;
 
@@ -57,16 +56,6 @@ impl Pipe {
             caller: Arc::default(),
         })
     }
-
-    fn take(&self, method: Method) -> Result<(), Fault> {
-        let now = Instant::now().into_std();
-        let quota = if method == Method::Get { Quota::GraphRead } else { Quota::GraphWrite };
-        let mut limits = self.limits.lock().unwrap_or_else(PoisonError::into_inner);
-        limits.take("", "", &[quota], now).map_err(|wait| Fault::Throttled {
-            service: "our own budget for Graph",
-            retry_after: Some(wait),
-        })
-    }
 }
 
 #[async_trait]
@@ -78,7 +67,8 @@ impl Transport for Pipe {
             "DELETE" => Method::Delete,
             _ => Method::Get,
         };
-        self.take(method)?;
+        let quota = if method == Method::Get { Quota::GraphRead } else { Quota::GraphWrite };
+        limits::admit(&self.limits, "", "", &[quota], "our own budget for Graph").await?;
         let url = self.endpoint.join(&request.path).map_err(|_| Fault::Refused {
             service: GRAPH,
             code: "InvalidName".to_owned(),
