@@ -1,7 +1,8 @@
 //! Azure Resource Manager and Container Instances, over the `azure_core` pipeline.
 //!
 //! [`Azure`] implements the ports [`ContainerGroups`](crate::ports::ContainerGroups) and
-//! [`ResourceGroups`](crate::ports::ResourceGroups), and has a [`Directory`]. It decides nothing and remembers next to
+//! [`ResourceGroups`](crate::ports::ResourceGroups), and has a [`Directory`]; [`Clients`] has one of them for
+//! each identity. It decides nothing and remembers next to
 //! nothing: one call is one request (a list is one a page), no write is repeated, nothing is waited
 //! for; what the service asks us to wait is in the [`Fault`](crate::core::Fault). Why this client is
 //! our own: `docs/adr/0002-own-arm-client.md`.
@@ -21,6 +22,7 @@ pub mod graph;
 pub mod wire;
 
 mod arm;
+mod clients;
 mod container_groups;
 mod exec;
 mod fault;
@@ -29,6 +31,7 @@ mod limits;
 mod resource_groups;
 mod resources;
 
+pub use clients::Clients;
 pub use cloud::Cloud;
 pub use credential::Environment;
 
@@ -59,19 +62,7 @@ impl Azure {
         observer: Observer,
         fence: &Fence,
     ) -> Result<Self, Error> {
-        let tls = tls::client_config(&cloud.ca_pem)?;
-        let client = Arc::new(fenced::Fenced::new(&tls, fence.clone())?);
-        Ok(Self {
-            directory: graph::Graph::new(graph::Pipe::new(
-                cloud,
-                client.clone(),
-                credential.clone(),
-                observer.clone(),
-            )?),
-            arm: Arc::new(arm::Arm::new(cloud, client, credential, observer)?),
-            dialer: exec::Dialer::new(tls, cloud.exec_domains.clone(), fence.clone()),
-            registered: Arc::default(),
-        })
+        clients::Shared::new(cloud, observer, fence)?.sign_in("", credential)
     }
 }
 

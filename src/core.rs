@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 pub mod app_registration;
 pub mod certificate;
 pub mod container_group;
+pub mod credential;
 pub mod fault;
 pub mod fields;
 pub mod install;
@@ -24,6 +25,7 @@ pub mod requests;
 pub mod secret;
 pub mod sidecar;
 
+pub use credential::Credential;
 pub use fault::Fault;
 pub use secret::Secret;
 

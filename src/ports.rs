@@ -21,8 +21,10 @@ use crate::core::outcome::Event;
 pub use crate::core::requests::{Approval, Requests};
 use crate::core::{Fault, Secret};
 
+mod identity;
 mod tenure;
 
+pub use identity::{Azure, Clients};
 pub use tenure::{Fence, Identity as HomeIdentity, Lease, MARGIN, Seat};
 
 /// The time.

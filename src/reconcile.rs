@@ -17,20 +17,19 @@ use futures::channel::mpsc;
 
 use crate::api::{AppRegistration, ContainerGroup, Issuer};
 use crate::metrics::Metrics;
-use crate::ports::{
-    Authority, Clock, ContainerGroups, Directory, Ledger, ObjectKey, Probe, Random, RequestBox,
-    ResourceGroups, Secrets,
-};
+use crate::ports::{Authority, Clock, Ledger, ObjectKey, Probe, Random, RequestBox, Secrets};
 
 mod app_registration;
 pub mod container_group;
 mod edges;
+pub mod identity;
 mod issuer;
 mod kind;
 mod monitor;
 mod pass;
 mod run;
 
+pub use identity::Identities;
 pub use kind::{Kind, Resolved};
 pub use monitor::Sightings;
 pub use pass::{Outcome, pass};
@@ -43,12 +42,8 @@ pub struct Ctx {
     pub clock: Arc<dyn Clock>,
     /// Randomness.
     pub random: Arc<dyn Random>,
-    /// Container groups in ARM.
-    pub groups: Arc<dyn ContainerGroups>,
-    /// Resource groups in ARM.
-    pub resource_groups: Arc<dyn ResourceGroups>,
-    /// Applications in the directory.
-    pub directory: Arc<dyn Directory>,
+    /// Azure, as each object's identity sees it.
+    pub identities: Arc<Identities>,
     /// Handshakes.
     pub probe: Arc<dyn Probe>,
     /// Keys and certificates.
@@ -63,8 +58,6 @@ pub struct Ctx {
     pub home_id: String,
     /// ARM id of the container group that the operator itself runs in.
     pub own_group: Option<String>,
-    /// Subscription of manifests that name none.
-    pub default_subscription: Option<String>,
     /// Counters.
     pub metrics: Metrics,
     /// What the passes saw, for the monitors.

@@ -35,6 +35,10 @@ pub struct AppRegistrationSpec {
     /// Name that people see when they sign in; Swagger's application is called `NAME - OpenAPI`.
     #[schemars(length(min = 1, max = 240))]
     pub display_name: String,
+    /// The secret with the identity that works for the applications, as in a `ContainerGroup`; another one
+    /// later must be of the same tenant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity_ref: Option<ObjectReference>,
     /// Permissions that clients ask for on behalf of a user, as `api://{appId}/{value}`.
     #[serde(default = "default_scopes")]
     #[schemars(length(min = 1, max = 100), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["value"]))]

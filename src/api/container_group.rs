@@ -10,11 +10,11 @@ use kube::CustomResource;
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::{Deserialize, Serialize};
 
-use super::SecretSource;
 pub use super::container::*;
 pub use super::identity::*;
 use super::status::ContainerGroupStatus;
 pub use super::tls::*;
+use super::{ObjectReference, SecretSource};
 use crate::core::Cost;
 use crate::core::fields::Field;
 
@@ -47,7 +47,8 @@ const MOST_TAGS: usize = 50 - 4;
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ContainerGroupSpec {
-    /// Subscription; else `AZURE_SUBSCRIPTION_ID`, else az's default. Pinned at the first claim.
+    /// Subscription; else that of its identity: `AZURE_SUBSCRIPTION_ID`, else az's default. Pinned at the
+    /// first claim.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 36), extend("x-aci-operator" = true))]
     pub subscription_id: Option<String>,
@@ -55,6 +56,12 @@ pub struct ContainerGroupSpec {
     #[schemars(length(min = 1, max = 90), regex(pattern = r"^[-\w._()]*[-\w_()]$"))]
     #[schemars(extend("x-aci-operator" = true))]
     pub resource_group: String,
+    /// The secret with the identity that works for this group: keys `AZURE_TENANT_ID`, `AZURE_CLIENT_ID`,
+    /// `AZURE_CLIENT_SECRET` (without it the operator's federated token) and `AZURE_SUBSCRIPTION_ID`. Else
+    /// the secret `aci-operator-identity` of the namespace, else the operator's own identity.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-aci-operator" = true))]
+    pub identity_ref: Option<ObjectReference>,
     /// How far the operator may go alone.
     #[serde(default)]
     #[schemars(extend("x-aci-operator" = true))]

@@ -2,7 +2,7 @@
 //!
 //! Shape, bounds, descriptions and columns come from the Rust types. What is added here is what an
 //! API server asks of a schema beyond that: structure, the keys of lists, and the rules across
-//! fields in CEL ([`rules`]), so that `kubectl apply` refuses at once what the operator would refuse
+//! fields in CEL (`rules`), so that `kubectl apply` refuses at once what the operator would refuse
 //! later. [`super::check`] stays the judge: a rule here refuses nothing that it lets through.
 //! <https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/>
 

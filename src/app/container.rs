@@ -1,16 +1,18 @@
 //! Output of containers, and commands in them.
 
+use std::sync::Arc;
+
 use super::view::{Item, Kind};
 use super::{App, Error, Result, live, wire};
 use crate::core::container_group::GroupId;
 use crate::metrics::Metrics;
-use crate::ports::ObjectKey;
+use crate::ports::{ContainerGroups, ObjectKey};
 
 pub use crate::ports::{ExecSession, TerminalSize};
 
 /// One container of a group in Azure.
 pub struct Container {
-    azure: wire::Azure,
+    groups: Arc<dyn ContainerGroups>,
     id: GroupId,
     /// Its name.
     pub name: String,
@@ -23,9 +25,12 @@ impl App {
         let key = ObjectKey::new(Kind::ContainerGroup.as_str(), group);
         let item = self.item(&home, &key).await?;
         let id = item.status["id"].as_str().and_then(live::parse_id);
-        let id = id.ok_or(Error::NotMade(key))?;
+        let id = id.ok_or_else(|| Error::NotMade(key.clone()))?;
         let name = choose(&item, container)?;
-        Ok(Container { azure: wire::azure(self, &home, &Metrics::new()).await?, id, name })
+        let identities = wire::identities(self, &home, &Metrics::new()).await?;
+        let azure = live::seen_by(&item.entry, &identities).await?;
+        let azure = azure.map_err(|problem| Error::NoIdentity { key, problem })?;
+        Ok(Container { groups: azure.groups, id, name })
     }
 }
 
@@ -51,12 +56,12 @@ fn choose(item: &Item, asked: Option<String>) -> Result<String> {
 impl Container {
     /// Its output: the newest `tail` lines, or all that Azure keeps.
     pub async fn logs(&self, tail: Option<u32>, timestamps: bool) -> Result<String> {
-        Ok(self.azure.groups.logs(&self.id, &self.name, tail, timestamps).await?)
+        Ok(self.groups.logs(&self.id, &self.name, tail, timestamps).await?)
     }
 
     /// Starts a process in it, on a terminal of this size.
     pub async fn exec(&self, command: &str, size: TerminalSize) -> Result<Box<dyn ExecSession>> {
-        Ok(self.azure.groups.exec(&self.id, &self.name, command, size).await?)
+        Ok(self.groups.exec(&self.id, &self.name, command, size).await?)
     }
 }
 

@@ -100,6 +100,14 @@ pub enum Error {
     /// No subscription is known.
     #[error("no subscription is known")]
     NoSubscription,
+    /// The Secret of an object's identity is missing or wrong.
+    #[error("{key} has no identity: {problem}")]
+    NoIdentity {
+        /// The object.
+        key: ObjectKey,
+        /// What about it.
+        problem: String,
+    },
     /// An issuer without a certificate yet.
     #[error("{0} has no certificate yet")]
     NoRoot(ObjectKey),
@@ -240,6 +248,7 @@ impl Error {
             | Self::Lost
             | Self::File { .. }
             | Self::Azure(_)
+            | Self::NoIdentity { .. }
             | Self::Manifests(_)
             | Self::Preview(_) => return None,
         })

@@ -1,6 +1,7 @@
 //! What Azure itself says: LIST, whether the groups are ours or not.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
@@ -8,6 +9,9 @@ use super::{App, Error, Result, wire};
 use crate::core::Fault;
 use crate::core::container_group::{Group, GroupId, Scope, tags};
 use crate::metrics::Metrics;
+use crate::ports::{Azure, Entry};
+use crate::reconcile::identity::Source;
+use crate::reconcile::{Identities, Resolved};
 
 /// A group as a LIST shows it, which has no instance view.
 #[derive(Clone, Debug)]
@@ -38,43 +42,117 @@ impl LiveGroup {
     }
 }
 
+/// What Azure showed.
+#[derive(Debug, Default)]
+pub struct Live {
+    /// Groups, sorted by id.
+    pub groups: Vec<LiveGroup>,
+    /// Why there may be more: identities that were refused, or could not be used.
+    pub problems: Vec<String>,
+}
+
+/// What one identity is asked for.
+struct View {
+    azure: Azure,
+    /// Subscriptions and resource groups that the ledger knows.
+    places: BTreeSet<(String, String)>,
+}
+
 impl App {
-    /// All container groups of the subscriptions in use: one LIST each. Where our rights end at
-    /// resource groups, one for each of those that the ledger knows.
-    pub async fn live(&self, name: Option<&str>) -> Result<Vec<LiveGroup>> {
+    /// All container groups of the subscriptions in use, as the operator and the identities of its objects see
+    /// them: one LIST each. Where rights end at resource groups, one for each of those that the ledger knows.
+    ///
+    /// # Errors
+    /// No subscription is known, or nobody was shown anything.
+    pub async fn live(&self, name: Option<&str>) -> Result<Live> {
         let home = self.home().await?;
-        let azure = wire::azure(self, &home, &Metrics::new()).await?;
-        let mut known = BTreeSet::new();
+        let identities = wire::identities(self, &home, &Metrics::new()).await?;
+        let mut live = Live::default();
+        let mut views = vec![View { azure: identities.own(), places: BTreeSet::new() }];
         for entry in home.ledger.entries().await? {
-            let named =
-                entry.pinned.get("subscriptionId").cloned().or_else(|| azure.subscription.clone());
-            let resource_group = entry.manifest["spec"]["resourceGroup"].as_str();
-            known.extend(named.zip(resource_group.map(str::to_owned)));
-        }
-        let mut subscriptions: BTreeSet<_> = known.iter().map(|(named, _)| named.clone()).collect();
-        subscriptions.extend(azure.subscription.clone());
-        if subscriptions.is_empty() {
-            return Err(Error::NoSubscription);
-        }
-        let mut groups = Vec::new();
-        for subscription in subscriptions {
-            match azure.groups.list(&Scope::Subscription(subscription.clone())).await {
-                Err(Fault::Forbidden { .. }) if known.iter().any(|(s, _)| *s == subscription) => {
-                    for (_, name) in known.iter().filter(|(named, _)| *named == subscription) {
-                        let (subscription, name) = (subscription.clone(), name.clone());
-                        let scope = Scope::ResourceGroup { subscription, name };
-                        groups.extend(azure.groups.list(&scope).await?);
-                    }
+            let Some(resource_group) = entry.manifest["spec"]["resourceGroup"].as_str() else {
+                continue;
+            };
+            let azure = match seen_by(&entry, &identities).await? {
+                Ok(azure) => azure,
+                Err(problem) => {
+                    live.problems.push(format!("{}: {problem}", entry.key));
+                    continue;
                 }
-                listed => groups.extend(listed?),
+            };
+            let subscription = entry.pinned.get("subscriptionId").or(azure.subscription.as_ref());
+            let place = subscription.cloned().zip(Some(resource_group.to_owned()));
+            let same = |view: &&mut View| Arc::ptr_eq(&view.azure.groups, &azure.groups);
+            match views.iter_mut().find(same) {
+                Some(view) => view.places.extend(place),
+                None => views.push(View { azure, places: place.into_iter().collect() }),
             }
         }
-        let id = home.seat.id().to_owned();
-        let mut live: Vec<_> = groups.into_iter().map(|group| seen(group, &id)).collect();
-        live.retain(|live| name.is_none_or(|name| live.group.name == name));
-        live.sort_by(|a, b| a.group.id.cmp(&b.group.id));
+        let asked: Vec<_> = views.iter().flat_map(View::subscriptions).collect();
+        if asked.is_empty() && live.problems.is_empty() {
+            return Err(Error::NoSubscription);
+        }
+        let (mut found, mut refused, mut shown) = (BTreeMap::new(), None, false);
+        for (view, subscription) in asked {
+            match view.list(&subscription).await {
+                Ok(groups) => {
+                    shown = true;
+                    found.extend(groups.into_iter().map(|group| (group.id.to_lowercase(), group)));
+                }
+                Err(fault) => {
+                    live.problems.push(fault.to_string());
+                    refused = refused.or(Some(fault));
+                }
+            }
+        }
+        if let (Some(fault), false) = (refused, shown) {
+            return Err(fault.into());
+        }
+        let id = home.seat.id();
+        live.groups = found.into_values().map(|group| seen(group, id)).collect();
+        live.groups.retain(|live| name.is_none_or(|name| live.group.name == name));
+        live.groups.sort_by(|a, b| a.group.id.cmp(&b.group.id));
         Ok(live)
     }
+}
+
+impl View {
+    fn subscriptions(&self) -> impl Iterator<Item = (&Self, String)> {
+        let known = self.places.iter().map(|(subscription, _)| subscription);
+        let all: BTreeSet<_> = known.chain(&self.azure.subscription).cloned().collect();
+        all.into_iter().map(move |subscription| (self, subscription))
+    }
+
+    async fn list(&self, subscription: &str) -> Result<Vec<Group>, Fault> {
+        let groups = &self.azure.groups;
+        let known = || self.places.iter().filter(|(named, _)| named == subscription);
+        match groups.list(&Scope::Subscription(subscription.to_owned())).await {
+            Err(Fault::Forbidden { .. }) if known().next().is_some() => {
+                let mut all = Vec::new();
+                for (subscription, name) in known().cloned() {
+                    all.extend(groups.list(&Scope::ResourceGroup { subscription, name }).await?);
+                }
+                Ok(all)
+            }
+            listed => listed,
+        }
+    }
+}
+
+/// Azure, as the identity of an object sees it; the inner error is that its Secret is missing or wrong.
+pub(super) async fn seen_by(
+    entry: &Entry,
+    identities: &Identities,
+) -> Result<Result<Azure, String>, Fault> {
+    let named = entry.manifest["spec"]["identityRef"]["name"].as_str();
+    Ok(match identities.of(&Source::of(&entry.key, named)).await {
+        Ok(Ok(Resolved::Ready(azure))) => Ok(azure),
+        Ok(Ok(Resolved::Missing(what))) => Err(what),
+        Ok(Err(invalid)) => Err(invalid.to_string()),
+        // Who may not look whether the namespace has one asks as himself.
+        Err(Fault::Forbidden { .. }) if named.is_none() => Ok(identities.own()),
+        Err(fault) => return Err(fault),
+    })
 }
 
 fn seen(group: Group, home: &str) -> LiveGroup {

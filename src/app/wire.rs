@@ -31,13 +31,10 @@ use crate::files;
 use crate::http::{self, Readiness};
 use crate::metrics::Metrics;
 use crate::pki::LocalAuthority;
-use crate::ports::{
-    Change, Clock as _, ContainerGroups, Directory as Applications, Entry, Grants, ObjectKey,
-    OsRandom, Phase, ResourceGroups, Resources, SystemClock,
-};
+use crate::ports::{Change, Clock as _, Entry, ObjectKey, OsRandom, Phase, SystemClock};
 use crate::probe::TlsProbe;
 use crate::reconcile::container_group::Preview;
-use crate::reconcile::{self, Ctx, Sightings};
+use crate::reconcile::{self, Ctx, Identities, Sightings};
 use crate::source::{Directory, Keep, Options, merge, scan};
 
 mod homes;
@@ -125,39 +122,16 @@ fn keep(home: &Home, prune: bool) -> Keep {
     }
 }
 
-/// Azure, as the home sees it.
-pub(super) struct Azure {
-    /// Container groups.
-    pub(super) groups: Arc<dyn ContainerGroups>,
-    resource_groups: Arc<dyn ResourceGroups>,
-    resources: Arc<dyn Resources>,
-    grants: Arc<dyn Grants>,
-    directory: Arc<dyn Applications>,
-    /// Subscription where a manifest names none.
-    pub(super) subscription: Option<String>,
-}
-
-/// A client of the app's cloud.
-pub(super) async fn azure(app: &App, home: &Home, metrics: &Metrics) -> Result<Azure> {
+/// Azure, as the identity of each of the home's objects sees it.
+pub(super) async fn identities(app: &App, home: &Home, metrics: &Metrics) -> Result<Identities> {
     let (cloud, environment) = cloud(app, home).await?;
-    let credential = credential::chain(&cloud, &environment).map_err(Error::Azure)?;
     let metrics = metrics.clone();
     let observer: azure::Observer = Arc::new(move |operation, code| {
         metrics.azure_request(operation, &code.to_string());
     });
-    let azure =
-        azure::Azure::new(&cloud, credential, observer, &home.fence).map_err(Error::Azure)?;
-    let subscription = credential::default_subscription(&environment).map_err(Error::Azure)?;
-    let (directory, grants) = (Arc::new(azure.directory()), Arc::new(azure.grants()));
-    let azure = Arc::new(azure);
-    Ok(Azure {
-        groups: azure.clone(),
-        resource_groups: azure.clone(),
-        resources: azure,
-        grants,
-        directory,
-        subscription,
-    })
+    let clients = azure::Clients::new(&cloud, environment, observer, &home.fence);
+    let clients = Arc::new(clients.map_err(Error::Azure)?);
+    Ok(Identities::new(clients, home.secrets.clone(), Arc::new(SystemClock)))
 }
 
 /// The cloud of the home, and the variables that count for it.
@@ -239,13 +213,11 @@ impl Operator {
     /// Joins adapters and home.
     pub(super) async fn new(app: &App, home: &Home) -> Result<Self> {
         let metrics = Metrics::new();
-        let azure = azure(app, home, &metrics).await?;
+        let identities = identities(app, home, &metrics).await?;
         let ctx = Ctx {
             clock: Arc::new(SystemClock),
             random: Arc::new(OsRandom),
-            groups: azure.groups,
-            resource_groups: azure.resource_groups,
-            directory: azure.directory,
+            identities: Arc::new(identities),
             probe: Arc::new(TlsProbe::new()),
             authority: Arc::new(LocalAuthority),
             ledger: home.ledger.clone(),
@@ -253,7 +225,6 @@ impl Operator {
             requests: home.requests.clone(),
             home_id: home.seat.id().to_owned(),
             own_group: std::env::var(SELF).ok().filter(|id| !id.is_empty()),
-            default_subscription: azure.subscription,
             metrics,
             sightings: Arc::new(Sightings::default()),
         };

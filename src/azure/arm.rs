@@ -38,7 +38,9 @@ const MOST_PAGES: usize = 1000;
 pub(super) struct Arm {
     endpoint: Url,
     pipeline: Pipeline,
-    limits: Mutex<Limits>,
+    limits: Arc<Mutex<Limits>>,
+    /// Whose requests they are, for the limits.
+    principal: String,
     observer: Observer,
 }
 
@@ -83,17 +85,18 @@ impl From<Fault> for Failure {
 }
 
 impl Arm {
-    /// ARM of `cloud`.
+    /// ARM of `cloud`, where `limits` count what a principal asks.
     pub(super) fn new(
         cloud: &Cloud,
         client: Arc<dyn HttpClient>,
         credential: Arc<dyn TokenCredential>,
         observer: Observer,
+        (limits, principal): (Arc<Mutex<Limits>>, &str),
     ) -> Result<Self, Error> {
         let endpoint = https(&cloud.resource_manager)?;
         let scope = format!("{}/.default", cloud.audience.trim_end_matches('/'));
         let pipeline = pipeline(client, credential, scope);
-        Ok(Self { endpoint, pipeline, limits: Mutex::new(cloud.limits.clone()), observer })
+        Ok(Self { endpoint, pipeline, limits, principal: principal.to_owned(), observer })
     }
 
     /// A URL below the endpoint.
@@ -170,8 +173,9 @@ impl Arm {
     }
 
     async fn send(&self, call: &Call<'_>) -> Result<Vec<u8>, Failure> {
-        let (subscription, quotas) = (call.subscription, call.quotas);
-        limits::admit(&self.limits, subscription, quotas, "our own budget for ARM").await?;
+        let (principal, subscription) = (self.principal.as_str(), call.subscription);
+        let budget = "our own budget for ARM";
+        limits::admit(&self.limits, principal, subscription, call.quotas, budget).await?;
         let mut request = request(call);
         let skip = PipelineSendOptions { skip_checks: true, ..PipelineSendOptions::default() };
         let answer = self.pipeline.send(&Context::default(), &mut request, Some(skip)).await;

@@ -23,7 +23,7 @@ use url::Url;
 use self::metadata::Patient;
 use super::fault::describe;
 use super::{Cloud, Error, arm};
-use crate::core::Secret as Elided;
+use crate::core::{Credential, Secret as Elided};
 use crate::{files, tls};
 
 mod metadata;
@@ -115,6 +115,36 @@ struct Subscription {
 /// What is configured cannot be used.
 pub fn chain(cloud: &Cloud, environment: &Environment) -> Result<Arc<dyn TokenCredential>, Error> {
     Ok(Arc::new(Chain { links: links(cloud, environment)? }))
+}
+
+/// The credential of a Secret: its client secret, else the federated token of this process, as Microsoft Entra
+/// Workload ID gives it (<https://azure.github.io/azure-workload-identity/docs/>).
+///
+/// # Errors
+/// There is neither, or they cannot be used; why, for people.
+pub(super) fn of(
+    credential: &Credential,
+    environment: &Environment,
+    options: &ClientOptions,
+) -> Result<Arc<dyn TokenCredential>, String> {
+    let of = Environment {
+        client_id: Some(credential.client.clone()),
+        tenant_id: Some(credential.tenant.clone()),
+        client_secret: credential.secret.clone(),
+        federated_token_file: environment.federated_token_file.clone(),
+        ..Environment::default()
+    };
+    let told = |error: Error| describe(&error);
+    let (name, source) = if of.client_secret.is_some() {
+        ("client secret", client_secret(&of, options).map_err(told)?)
+    } else if of.federated_token_file.is_some() {
+        ("workload identity", workload(&of, options).map_err(told)?)
+    } else {
+        let problem = "has no key `AZURE_CLIENT_SECRET`, and the operator has no federated token to show \
+                       instead (AZURE_FEDERATED_TOKEN_FILE)";
+        return Err(problem.to_owned());
+    };
+    Ok(Arc::new(Chain { links: vec![Link { name, source }] }))
 }
 
 /// Where one signs in: `AZURE_AUTHORITY_HOST`, else the cloud's.
@@ -213,7 +243,8 @@ fn not_set(variables: &[(&str, bool)]) -> String {
     format!("not set: {}", unset.collect::<Vec<_>>().join(", "))
 }
 
-fn options(cloud: &Cloud, environment: &Environment) -> Result<ClientOptions, Error> {
+/// How credentials reach the place where one signs in.
+pub(super) fn options(cloud: &Cloud, environment: &Environment) -> Result<ClientOptions, Error> {
     let mut configuration = CustomConfiguration::default();
     configuration.authority_host = authority(cloud, environment)?.to_string();
     let client = arm::http_client(&*tls::client_config(&cloud.ca_pem)?)?;

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::core::Fault;
 
-/// What a request counts against, each by subscription.
+/// What a request counts against, each by subscription; ARM's and Graph's by principal too.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(super) enum Quota {
     /// ARM: GET.
@@ -31,6 +31,11 @@ pub(super) enum Quota {
 }
 
 impl Quota {
+    /// Whether Azure counts it for the subscription alone, whoever asks.
+    fn is_common(self) -> bool {
+        matches!(self, Self::GroupCreate | Self::GroupDelete)
+    }
+
     /// A full bucket.
     ///
     /// ACI's limits are windows: 300 an hour and 100 in 5 minutes. A bucket of `c` that refills by
@@ -58,6 +63,7 @@ const MOMENT: Duration = Duration::from_secs(5);
 /// [`Fault::Throttled`] where it takes more than a [`MOMENT`].
 pub(super) async fn admit(
     limits: &Mutex<Limits>,
+    principal: &str,
     subscription: &str,
     quotas: &[Quota],
     service: &'static str,
@@ -65,7 +71,7 @@ pub(super) async fn admit(
     let taken = {
         let now = tokio::time::Instant::now().into_std();
         let mut limits = limits.lock().unwrap_or_else(PoisonError::into_inner);
-        limits.take(subscription, quotas, now, MOMENT)
+        limits.take(principal, subscription, quotas, now, MOMENT)
     };
     match taken {
         Ok(Duration::ZERO) => {}
@@ -79,7 +85,8 @@ pub(super) async fn admit(
 #[derive(Clone, Debug)]
 pub(super) struct Limits {
     published: bool,
-    buckets: HashMap<(String, Quota), Bucket>,
+    /// By principal, empty where all share it, subscription and quota.
+    buckets: HashMap<(String, String, Quota), Bucket>,
 }
 
 impl Limits {
@@ -97,6 +104,7 @@ impl Limits {
     /// than `patience`, takes none and says so by an error. Who came first goes first.
     pub(super) fn take(
         &mut self,
+        principal: &str,
         subscription: &str,
         quotas: &[Quota],
         now: Instant,
@@ -108,7 +116,8 @@ impl Limits {
         let mut after = Vec::with_capacity(quotas.len());
         let mut wait = Duration::ZERO;
         for quota in quotas {
-            let key = (subscription.to_owned(), *quota);
+            let principal = if quota.is_common() { "" } else { principal };
+            let key = (principal.to_owned(), subscription.to_owned(), *quota);
             let mut bucket = self.buckets.get(&key).cloned().unwrap_or_else(|| quota.bucket(now));
             wait = wait.max(bucket.take(now));
             after.push((key, bucket));
@@ -172,7 +181,7 @@ mod tests {
 
     /// Tokens that are there now, taken until one is not.
     fn at_once(bucket: &mut Bucket, now: Instant) -> usize {
-        (0..).take_while(|_| bucket.take(now) == Duration::ZERO).count()
+        (0..100_000).take_while(|_| bucket.take(now) == Duration::ZERO).count()
     }
 
     fn most_in(window: f64, times: &[f64]) -> usize {
@@ -232,15 +241,15 @@ mod tests {
         let put = [Quota::Write, Quota::GroupCreate];
         let soon = Duration::from_secs(5);
         for _ in 0..80 {
-            limits.take("a", &put, now, soon).unwrap();
+            limits.take("", "a", &put, now, soon).unwrap();
         }
         for _ in 0..1000 {
-            limits.take("a", &put, now, soon).unwrap_err();
+            limits.take("", "a", &put, now, soon).unwrap_err();
         }
-        limits.take("b", &put, now, soon).unwrap();
+        limits.take("", "b", &put, now, soon).unwrap();
         // 120 writes are left: the refused takes did not eat them.
         assert_eq!(
-            (0..300).filter(|_| limits.take("a", &[Quota::Write], now, soon).is_ok()).count(),
+            (0..300).filter(|_| limits.take("", "a", &[Quota::Write], now, soon).is_ok()).count(),
             120 + 49
         );
     }
@@ -251,7 +260,7 @@ mod tests {
         let begun = tokio::time::Instant::now();
         // As many at one time as there are passes.
         let reads = futures::stream::iter(0..1000)
-            .map(|_| admit(&limits, "a", &[Quota::Read], "ARM"))
+            .map(|_| admit(&limits, "", "a", &[Quota::Read], "ARM"))
             .buffer_unordered(16);
         let refused = reads.filter(|read| std::future::ready(read.is_err())).count().await;
         assert_eq!(refused, 0);
@@ -260,10 +269,22 @@ mod tests {
         // A long wait is nobody's business to sit out.
         let put = [Quota::GroupCreate];
         for _ in 0..80 {
-            admit(&limits, "a", &put, "ARM").await.unwrap();
+            admit(&limits, "", "a", &put, "ARM").await.unwrap();
         }
-        let refused = admit(&limits, "a", &put, "ARM").await.unwrap_err();
+        let refused = admit(&limits, "", "a", &put, "ARM").await.unwrap_err();
         assert!(matches!(refused, Fault::Throttled { retry_after: Some(_), .. }), "{refused}");
+    }
+
+    #[test]
+    fn principals_share_what_azure_counts_for_the_subscription_alone() {
+        let now = Instant::now();
+        let mut limits = Limits::published();
+        let mut left = |principal: &str, quota: Quota| {
+            let mut take = || limits.take(principal, "s", &[quota], now, Duration::ZERO);
+            (0..300).filter(|_| take().is_ok()).count()
+        };
+        assert_eq!((left("a", Quota::Read), left("b", Quota::Read)), (250, 250));
+        assert_eq!((left("a", Quota::GroupCreate), left("b", Quota::GroupCreate)), (80, 0));
     }
 
     #[test]
@@ -271,7 +292,7 @@ mod tests {
         let now = Instant::now();
         let mut limits = Limits::none();
         let at_once = |limits: &mut Limits| {
-            limits.take("a", &[Quota::GroupCreate], now, Duration::ZERO) == Ok(Duration::ZERO)
+            limits.take("", "a", &[Quota::GroupCreate], now, Duration::ZERO) == Ok(Duration::ZERO)
         };
         assert!((0..10_000).all(|_| at_once(&mut limits)));
     }

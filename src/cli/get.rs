@@ -10,7 +10,7 @@ use super::name::{self, Selection};
 use super::print::{self, Colour, Failure, plain};
 use super::table::{self, Cell};
 use super::{Exit, Output, Result, Session, human};
-use crate::app::live::LiveGroup;
+use crate::app::live::{Live, LiveGroup};
 use crate::app::view::{self, Freshness, Item, Snapshot};
 use crate::app::{Home, view::ObjectKey};
 use crate::core::{ConditionType, Reason, Truth};
@@ -162,7 +162,10 @@ impl Session {
         if selection.kind != view::Kind::ContainerGroup {
             return Err(Failure::Usage("Azure knows container groups only".to_owned()));
         }
-        let groups = self.app.live(selection.name.as_deref()).await?;
+        let Live { groups, problems } = self.app.live(selection.name.as_deref()).await?;
+        for problem in &problems {
+            self.screen.warn(&plain(problem));
+        }
         match self.output {
             Output::Table | Output::Wide => {
                 if groups.is_empty() {

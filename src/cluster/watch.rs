@@ -28,7 +28,13 @@ impl Cluster {
         let rooms = self.rooms();
         let watches: SelectAll<Watch> =
             stream::select_all(rooms.iter().enumerate().map(|(i, room)| self.watch_room(i, room)));
-        let watching = Watching { cluster: self.clone(), shard, rooms, said: BTreeMap::new() };
+        let watching = Watching {
+            cluster: self.clone(),
+            shard,
+            rooms,
+            said: BTreeMap::new(),
+            held_back: Vec::new(),
+        };
         stream::unfold((watching, watches), |(mut watching, mut watches)| async move {
             let (room, event) = watches.next().await?;
             let changes = watching.heed(room, event);
@@ -87,6 +93,9 @@ struct Watching {
     rooms: Vec<Room>,
     /// What was last said of each object.
     said: BTreeMap<ObjectKey, Said>,
+    /// What is said when all is known: a pass that begins before would take what is not shown yet for
+    /// missing, or have to ask for it.
+    held_back: Vec<Change>,
 }
 
 /// What of an object decides: our own writes to its status are no news.
@@ -122,7 +131,7 @@ impl Watching {
             Ok(watcher::Event::Delete(object)) => {
                 let key = ObjectKey::of(kind, &object.metadata);
                 self.cluster.shared.objects.forget(&key);
-                self.said.remove(&key).map(|_| Change::Delete(key)).into_iter().collect()
+                self.gone(key).into_iter().collect()
             }
             Err(problem) => {
                 tracing::warn!(kind, %problem, "the watch is interrupted");
@@ -138,15 +147,21 @@ impl Watching {
         room.listed = true;
         let objects = &self.cluster.shared.objects;
         let gone = objects.keep_only(room.kind, room.namespace.as_deref(), &shown);
-        let mut changes: Vec<_> = gone
-            .into_iter()
-            .filter_map(|key| self.said.remove(&key).map(|_| Change::Delete(key)))
-            .collect();
-        if self.rooms.iter().all(|room| room.listed) {
+        let mut changes: Vec<_> = gone.into_iter().filter_map(|key| self.gone(key)).collect();
+        let objects = &self.cluster.shared.objects;
+        if !objects.is_complete() && self.rooms.iter().all(|room| room.listed) {
             objects.complete(true);
+            changes.append(&mut self.held_back);
             changes.push(Change::Listed);
         }
         changes
+    }
+
+    fn gone(&mut self, key: ObjectKey) -> Option<Change> {
+        let is_of =
+            |change: &Change| matches!(change, Change::Apply(object) if object.key() == key);
+        self.held_back.retain(|change| !is_of(change));
+        self.said.remove(&key).map(|_| Change::Delete(key))
     }
 
     fn applied(&mut self, kind: &'static str, object: DynamicObject) -> Option<Change> {
@@ -164,19 +179,23 @@ impl Watching {
         if self.said.get(&key) == Some(&said) {
             return None;
         }
-        let change = match typed(kind, &object) {
-            Ok(object) => Some(Change::Apply(Box::new(object))),
+        match typed(kind, &object) {
+            Ok(object) => {
+                self.said.insert(key, said);
+                let change = Change::Apply(Box::new(object));
+                if self.cluster.shared.objects.is_complete() {
+                    return Some(change);
+                }
+                self.held_back.push(change);
+                None
+            }
             Err(problem) => {
                 // The definition in the cluster is another release's: it lets through what we cannot
                 // read. What was said of it before stays in force.
                 tracing::error!(object = %key, %problem, "is not of this release's form; update the definitions");
                 None
             }
-        };
-        if change.is_some() {
-            self.said.insert(key, said);
         }
-        change
     }
 }
 

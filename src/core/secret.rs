@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// A text that shows itself only when asked by name: its `Debug` is elided and it has no `Display`.
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct Secret(String);
 
 impl Secret {

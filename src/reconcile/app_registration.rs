@@ -4,17 +4,20 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::{Ctx, Kind, Resolved};
+use super::{Ctx, Kind, Resolved, identity};
 use crate::api::status::AppRegistrationStatus;
 use crate::api::{AppRegistration, ContainerGroup};
 use crate::core::app_registration::{
-    Application, Desired, Effect, Facts, Grant, Holder, Memory, Observed, Seen, Step, Which,
-    is_foreign, plan, settle,
+    Application, Desired, Effect, Facts, Grant, Holder, Identity, Memory, Observed, Seen, Step,
+    Which, is_foreign, plan, settle,
 };
 use crate::core::{Fault, Goal, Invalid, Plan};
-use crate::ports::{ApplicationKey, Entry, Named, ObjectKey, Phase, Requests};
+use crate::ports::{ApplicationKey, Azure, Directory, Entry, Named, ObjectKey, Phase, Requests};
 
 mod desired;
+
+/// Name under which the tenant of the applications is pinned in the ledger.
+const TENANT: &str = "tenantId";
 
 /// Name under which the id of an adopted application is pinned in the ledger; empty where ours was
 /// made.
@@ -37,6 +40,10 @@ impl Kind for AppRegistration {
         group.map(|group| key.beside(ContainerGroup::KIND, &group.name)).into_iter().collect()
     }
 
+    fn identity(&self) -> Option<identity::Source> {
+        Some(identity::Source::named(&self.key(), self.spec.identity_ref.as_ref()))
+    }
+
     async fn resolve(
         &self,
         _: &Entry,
@@ -45,10 +52,11 @@ impl Kind for AppRegistration {
         desired::resolve(self, ctx).await
     }
 
-    fn pins(&self, _: &Ctx) -> Vec<(&'static str, String)> {
-        ADOPTED
-            .map(|(which, name)| (name, self.adopted(which).unwrap_or_default().to_owned()))
-            .into()
+    async fn pins(&self, azure: &Azure) -> Result<Vec<(&'static str, String)>, Fault> {
+        let adopted =
+            ADOPTED.map(|(which, name)| (name, self.adopted(which).unwrap_or_default().to_owned()));
+        let tenant = azure.directory.identity().await?.tenant;
+        Ok(adopted.into_iter().chain([(TENANT, tenant)]).collect())
     }
 
     async fn observe(
@@ -56,6 +64,7 @@ impl Kind for AppRegistration {
         entry: &Entry,
         mut memory: Memory,
         requests: Requests,
+        azure: &Azure,
         ctx: &Ctx,
     ) -> Result<Result<Observed, Invalid>, Fault> {
         for (which, name) in ADOPTED {
@@ -70,10 +79,12 @@ impl Kind for AppRegistration {
         if memory == Memory::default() {
             recall(&mut memory, entry, ctx).await?;
         }
-        let identity = ctx.directory.identity().await?;
-        let api = self.look(Which::Api, &owner, &memory, ctx).await?;
-        let swagger = self.look(Which::Swagger, &owner, &memory, ctx).await?;
-        let grant = allowed(self.consent(&api, &swagger, &memory, ctx).await)?;
+        let directory = &*azure.directory;
+        let identity = directory.identity().await?;
+        same_tenant(entry, &identity)?;
+        let api = self.look(Which::Api, &owner, &memory, directory).await?;
+        let swagger = self.look(Which::Swagger, &owner, &memory, directory).await?;
+        let grant = allowed(self.consent(&api, &swagger, &memory, directory).await)?;
         let made = entry.phase == Phase::Made;
         Ok(Ok(Observed { api, swagger, grant, identity, owner, made, memory, requests }))
     }
@@ -90,8 +101,14 @@ impl Kind for AppRegistration {
         step.name()
     }
 
-    async fn perform(&self, _: &Entry, step: &Step, ctx: &Ctx) -> Result<Effect, Fault> {
-        let directory = &ctx.directory;
+    async fn perform(
+        &self,
+        _: &Entry,
+        step: &Step,
+        azure: &Azure,
+        _: &Ctx,
+    ) -> Result<Effect, Fault> {
+        let directory = &azure.directory;
         match step {
             Step::Create { unique_name, properties, .. } => {
                 return Ok(match directory.upsert(unique_name, properties).await? {
@@ -151,7 +168,7 @@ impl AppRegistration {
         which: Which,
         owner: &str,
         memory: &Memory,
-        ctx: &Ctx,
+        directory: &dyn Directory,
     ) -> Result<Seen, Fault> {
         let unique_name = which.unique_name(owner);
         let key = match self.adopted(which) {
@@ -159,22 +176,22 @@ impl AppRegistration {
             None => ApplicationKey::UniqueName(unique_name.clone()),
         };
         let mut seen = Seen {
-            application: ctx.directory.application(&key).await?,
+            application: directory.application(&key).await?,
             adopted: self.adopted(which).is_some(),
             ..Seen::default()
         };
         let name_taken = memory.of(which).name_taken;
         match &seen.application {
             Some(application) => {
-                seen.principal = ctx.directory.principal(&application.app_id).await?;
+                seen.principal = directory.principal(&application.app_id).await?;
                 if seen.principal.is_none() && name_taken {
-                    let deleted = ctx.directory.deleted_principal(&application.app_id).await;
+                    let deleted = directory.deleted_principal(&application.app_id).await;
                     // What may not be looked for is made anew.
                     seen.deleted_principal = allowed(deleted)?.unwrap_or_default();
                 }
             }
             None if name_taken => {
-                let deleted = ctx.directory.deleted_application(&unique_name).await;
+                let deleted = directory.deleted_application(&unique_name).await;
                 seen.holder = match allowed(deleted)? {
                     Ok(Some(deleted)) => Holder::Deleted(deleted),
                     Ok(None) => Holder::Nobody,
@@ -192,15 +209,29 @@ impl AppRegistration {
         api: &Seen,
         swagger: &Seen,
         memory: &Memory,
-        ctx: &Ctx,
+        directory: &dyn Directory,
     ) -> Result<Option<Grant>, Fault> {
         let matters = self.spec.admin_consent || memory.consent_is_ours;
         match (&swagger.principal, &api.principal) {
-            (Some(client), Some(resource)) if matters => {
-                ctx.directory.consent(client, resource).await
-            }
+            (Some(client), Some(resource)) if matters => directory.consent(client, resource).await,
             _ => Ok(None),
         }
+    }
+}
+
+/// In another tenant the applications are absent, and would be made once more.
+fn same_tenant(entry: &Entry, identity: &Identity) -> Result<(), Fault> {
+    match entry.pinned.get(TENANT) {
+        Some(pinned) if *pinned != identity.tenant => Err(Fault::Refused {
+            service: "aci-operator",
+            code: "OtherTenant".to_owned(),
+            message: format!(
+                "the identity is of the tenant {}, the applications are in {pinned}: give it one of \
+                 that tenant",
+                identity.tenant
+            ),
+        }),
+        _ => Ok(()),
     }
 }
 

@@ -9,7 +9,7 @@ use serde::Deserialize as _;
 use serde_json::Value;
 
 use super::monitor::Endpoint;
-use super::{Ctx, Kind, Resolved};
+use super::{Ctx, Kind, Resolved, identity};
 use crate::api::{AppRegistration, ContainerGroup, Issuer};
 use crate::core::certificate::{self, LeafFacts, Pair};
 use crate::core::container_group::{
@@ -17,7 +17,7 @@ use crate::core::container_group::{
     StoredLeaf, origins, plan, settle, sidecar_start,
 };
 use crate::core::{Fault, Goal, Invalid, Plan, sidecar};
-use crate::ports::{Entry, ObjectKey, Phase, Requests};
+use crate::ports::{Azure, Entry, ObjectKey, Phase, Requests};
 
 mod desired;
 mod dialogue;
@@ -50,6 +50,10 @@ impl Kind for ContainerGroup {
         issuer.into_iter().chain(published).collect()
     }
 
+    fn identity(&self) -> Option<identity::Source> {
+        Some(identity::Source::named(&self.key(), self.spec.identity_ref.as_ref()))
+    }
+
     async fn resolve(
         &self,
         entry: &Entry,
@@ -58,9 +62,9 @@ impl Kind for ContainerGroup {
         desired::resolve(self, entry, ctx).await
     }
 
-    fn pins(&self, ctx: &Ctx) -> Vec<(&'static str, String)> {
-        let subscription = self.spec.subscription_id.as_ref().or(ctx.default_subscription.as_ref());
-        subscription.map(|id| (SUBSCRIPTION, id.clone())).into_iter().collect()
+    async fn pins(&self, azure: &Azure) -> Result<Vec<(&'static str, String)>, Fault> {
+        let subscription = self.spec.subscription_id.as_ref().or(azure.subscription.as_ref());
+        Ok(subscription.map(|id| (SUBSCRIPTION, id.clone())).into_iter().collect())
     }
 
     async fn observe(
@@ -68,16 +72,17 @@ impl Kind for ContainerGroup {
         entry: &Entry,
         memory: Memory,
         requests: Requests,
+        azure: &Azure,
         ctx: &Ctx,
     ) -> Result<Result<Observed, Invalid>, Fault> {
         let id = match group_id(self, entry) {
             Ok(id) => id,
             Err(invalid) => return Ok(Err(invalid)),
         };
-        let group = ctx.groups.get(&id).await?;
+        let group = azure.groups.get(&id).await?;
         let resource_group = match &group {
             Some(_) => true,
-            None => ctx.resource_groups.exists(&id.subscription, &id.resource_group).await?,
+            None => azure.resource_groups.exists(&id.subscription, &id.resource_group).await?,
         };
         let leaf = match ctx.secrets.pair(&entry.key).await? {
             Some(pair) => Some(stored_leaf(pair)?),
@@ -85,7 +90,8 @@ impl Kind for ContainerGroup {
         };
         let endpoint = endpoint(self, group.as_ref());
         let served = served(endpoint.as_ref(), ctx).await;
-        ctx.sightings.see(&entry.key, &id, group.as_ref(), endpoint, &served);
+        let source = identity::Source::named(&entry.key, self.spec.identity_ref.as_ref());
+        ctx.sightings.see(&entry.key, source, &id, group.as_ref(), endpoint, &served);
         let (owner, made) = (owner(entry, ctx), entry.phase == Phase::Made);
         let known = origins::known(&memory.origins, group.as_ref());
         let followers = followers(&entry.key, &known, ctx).await?;
@@ -117,7 +123,13 @@ impl Kind for ContainerGroup {
         step.name()
     }
 
-    async fn perform(&self, entry: &Entry, step: &Step, ctx: &Ctx) -> Result<Effect, Fault> {
+    async fn perform(
+        &self,
+        entry: &Entry,
+        step: &Step,
+        azure: &Azure,
+        ctx: &Ctx,
+    ) -> Result<Effect, Fault> {
         let id = group_id(self, entry).map_err(|invalid| Fault::Refused {
             service: "manifest",
             code: "Invalid".to_owned(),
@@ -126,7 +138,7 @@ impl Kind for ContainerGroup {
         match step {
             Step::CreateResourceGroup => {
                 let (subscription, name) = (&id.subscription, &id.resource_group);
-                ctx.resource_groups.create(subscription, name, &self.spec.location).await?;
+                azure.resource_groups.create(subscription, name, &self.spec.location).await?;
             }
             Step::IssueLeaf(request) => {
                 let root = desired::root(self, ctx).await?;
@@ -134,20 +146,20 @@ impl Kind for ContainerGroup {
             }
             Step::StoreLeaf(pair) => ctx.secrets.set_pair(&entry.key, pair).await?,
             Step::TryExec => {
-                let tried = dialogue::trial(&id, ctx).await;
+                let tried = dialogue::trial(&id, azure, ctx).await;
                 return Ok(Effect::Tried(answered(tried)?));
             }
             Step::SwapLeaf(pair) => {
-                let swapped = dialogue::swap(&id, pair, ctx).await;
+                let swapped = dialogue::swap(&id, pair, azure, ctx).await;
                 return Ok(Effect::Swapped(answered(swapped)?));
             }
             Step::TellOrigins(origins) => {
-                let told = dialogue::publish(&id, origins, ctx).await;
+                let told = dialogue::publish(&id, origins, azure, ctx).await;
                 return Ok(Effect::Told(answered(told)?));
             }
-            Step::Tag(tags) => ctx.groups.tag(&id, tags).await?,
-            Step::Put(body) => ctx.groups.put(&id, body).await?,
-            Step::Delete => ctx.groups.delete(&id).await?,
+            Step::Tag(tags) => azure.groups.tag(&id, tags).await?,
+            Step::Put(body) => azure.groups.put(&id, body).await?,
+            Step::Delete => azure.groups.delete(&id).await?,
         }
         Ok(Effect::Accepted)
     }
@@ -240,8 +252,8 @@ fn answered<T>(result: Result<Result<T, String>, Fault>) -> Result<Result<T, Str
 /// Names the group in ARM.
 fn group_id(object: &ContainerGroup, entry: &Entry) -> Result<GroupId, Invalid> {
     let Some(subscription) = entry.pinned.get(SUBSCRIPTION) else {
-        let problem = "no subscription is known: set it here, or AZURE_SUBSCRIPTION_ID, or a \
-                       default with `az account set`";
+        let problem = "no subscription is known: set it here, or AZURE_SUBSCRIPTION_ID where its \
+                       identity is from, or a default with `az account set`";
         return Err(Invalid::new("spec.subscriptionId", problem));
     };
     Ok(GroupId {

@@ -10,7 +10,7 @@ use crate::api::{ContainerGroup, Issuer};
 use crate::core::certificate::{LeafFacts, Names, Pair, check_provided, check_root};
 use crate::core::issuer::{self, Constraints, Desired, Memory, Observed, Step};
 use crate::core::{Fault, Goal, Invalid, Plan, Secret};
-use crate::ports::{Entry, ObjectKey, Requests};
+use crate::ports::{Azure, Entry, ObjectKey, Requests};
 
 /// Key of a provided secret that holds the chain, as in Kubernetes' `kubernetes.io/tls`.
 const CHAIN: &str = "tls.crt";
@@ -44,6 +44,7 @@ impl Kind for Issuer {
         entry: &Entry,
         (): Memory,
         _: Requests,
+        _: &Azure,
         ctx: &Ctx,
     ) -> Result<Result<Observed, Invalid>, Fault> {
         let now = ctx.clock.now();
@@ -75,7 +76,7 @@ impl Kind for Issuer {
         }
     }
 
-    async fn perform(&self, entry: &Entry, step: &Step, ctx: &Ctx) -> Result<(), Fault> {
+    async fn perform(&self, entry: &Entry, step: &Step, _: &Azure, ctx: &Ctx) -> Result<(), Fault> {
         match step {
             Step::CreateRoot(request) => {
                 ctx.secrets.set_pair(&entry.key, &ctx.authority.root(request)?).await

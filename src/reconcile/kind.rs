@@ -9,12 +9,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::Ctx;
+use super::{Ctx, identity};
 use crate::api::check::Checked;
 use crate::core::{Fault, Goal, Invalid, Plan};
-use crate::ports::{Entry, ObjectKey, Requests};
+use crate::ports::{Azure, Entry, ObjectKey, Requests};
 
 /// What the references of an object give.
+#[derive(Clone)]
 pub enum Resolved<D> {
     /// All that is needed.
     Ready(D),
@@ -58,6 +59,11 @@ pub trait Kind:
     /// The objects that it names: their status wakes it.
     fn references(&self) -> Vec<ObjectKey>;
 
+    /// Whose identity works for it; `None` where it has nothing in Azure.
+    fn identity(&self) -> Option<identity::Source> {
+        None
+    }
+
     /// Parses the manifest and reads what it names.
     async fn resolve(
         &self,
@@ -66,8 +72,8 @@ pub trait Kind:
     ) -> Result<Result<Resolved<Self::Desired>, Invalid>, Fault>;
 
     /// Values fixed at the first claim.
-    fn pins(&self, _: &Ctx) -> Vec<(&'static str, String)> {
-        Vec::new()
+    async fn pins(&self, _: &Azure) -> Result<Vec<(&'static str, String)>, Fault> {
+        Ok(Vec::new())
     }
 
     /// Looks at the world.
@@ -76,6 +82,7 @@ pub trait Kind:
         entry: &Entry,
         memory: Self::Memory,
         requests: Requests,
+        azure: &Azure,
         ctx: &Ctx,
     ) -> Result<Result<Self::Observed, Invalid>, Fault>;
 
@@ -100,6 +107,7 @@ pub trait Kind:
         &self,
         entry: &Entry,
         step: &Self::Step,
+        azure: &Azure,
         ctx: &Ctx,
     ) -> Result<Self::Effect, Fault>;
 

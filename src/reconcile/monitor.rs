@@ -1,22 +1,23 @@
-//! What moves by itself: addresses, tags, certificates served. Noticed by one LIST a scope and one
-//! handshake an endpoint, not by a GET a group; whatever looks different wakes its object, whose pass
+//! What moves by itself: addresses, tags, certificates served. Noticed by one LIST a scope, as each
+//! identity sees it, and one handshake an endpoint, not by a GET a group; whatever looks different wakes its object, whose pass
 //! then looks properly.
 
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash as _, Hasher as _};
 use std::net::SocketAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::{StreamExt as _, stream};
 use tracing::{debug, warn};
 
 use super::container_group::served;
-use super::{Ctx, Wakes};
+use super::identity::{STALE, Source};
+use super::{Ctx, Resolved, Wakes};
 use crate::core::Fault;
 use crate::core::container_group::{Group, GroupId, Scope, Served};
-use crate::ports::ObjectKey;
+use crate::ports::{Azure, ObjectKey};
 
 /// Time between two LISTs of a scope: at least this, and up to [`LIST_SPREAD`] more.
 const LIST_EVERY: Duration = Duration::from_secs(15);
@@ -24,6 +25,8 @@ const LIST_SPREAD: Duration = Duration::from_secs(10);
 /// LISTs may take a fifth of ARM's read bucket, which refills at 25 a second.
 /// <https://learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling>
 const LISTS_A_SECOND: u64 = 5;
+/// Identities that list at one time.
+const LISTERS: usize = 16;
 /// Time between two handshakes with an endpoint.
 const PROBE_EVERY: Duration = Duration::from_secs(15);
 /// Handshakes at one time.
@@ -42,9 +45,14 @@ pub struct Sightings {
     groups: Mutex<BTreeMap<ObjectKey, Sighting>>,
 }
 
+/// A subscription and a resource group.
+type Place = (String, String);
+
 #[derive(Clone, Debug)]
 struct Sighting {
     id: GroupId,
+    /// Whose identity saw it.
+    source: Source,
     /// Fingerprint of the group as a pass saw it.
     got: Option<u64>,
     /// Fingerprint of the group in the last LIST. It may differ from `got` for good, if LIST spells
@@ -59,6 +67,7 @@ impl Sightings {
     pub(super) fn see(
         &self,
         key: &ObjectKey,
+        source: Source,
         id: &GroupId,
         group: Option<&Group>,
         endpoint: Option<Endpoint>,
@@ -67,7 +76,8 @@ impl Sightings {
         let mut groups = self.lock();
         let listed = groups.get(key).and_then(|sighting| sighting.listed);
         let got = group.map(fingerprint);
-        let sighting = Sighting { id: id.clone(), got, listed, endpoint, served: served.clone() };
+        let (id, served) = (id.clone(), served.clone());
+        let sighting = Sighting { id, source, got, listed, endpoint, served };
         groups.insert(key.clone(), sighting);
     }
 
@@ -81,12 +91,14 @@ impl Sightings {
         self.groups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Objects of `scope` that a LIST shows otherwise than they were seen before.
-    fn compare(&self, scope: &Scope, list: &[Group]) -> Vec<ObjectKey> {
+    /// Objects of `scope` that a LIST shows otherwise than they were seen before. A LIST shows what one may
+    /// read, so it says nothing of objects of other sources.
+    fn compare(&self, sources: &BTreeSet<Source>, scope: &Scope, list: &[Group]) -> Vec<ObjectKey> {
         let found: BTreeMap<String, u64> =
             list.iter().map(|group| (group.id.to_lowercase(), fingerprint(group))).collect();
         let mut news = Vec::new();
-        for (key, sighting) in self.lock().iter_mut().filter(|(_, s)| within(&s.id, scope)) {
+        let meant = |s: &Sighting| sources.contains(&s.source) && within(&s.id, scope);
+        for (key, sighting) in self.lock().iter_mut().filter(|(_, s)| meant(s)) {
             let listed = found.get(&sighting.id.to_string().to_lowercase()).copied();
             let known = listed == sighting.got || (listed.is_some() && listed == sighting.listed);
             if !known {
@@ -97,11 +109,14 @@ impl Sightings {
         news
     }
 
-    fn scopes(&self) -> BTreeSet<(String, String)> {
-        let pair = |sighting: &Sighting| {
-            (sighting.id.subscription.clone(), sighting.id.resource_group.clone())
-        };
-        self.lock().values().map(pair).collect()
+    /// Subscriptions and resource groups, by whose identity saw groups there.
+    fn places(&self) -> BTreeMap<Source, BTreeSet<Place>> {
+        let mut places: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+        for Sighting { source, id, .. } in self.lock().values() {
+            let place = (id.subscription.clone(), id.resource_group.clone());
+            places.entry(source.clone()).or_default().insert(place);
+        }
+        places
     }
 
     fn endpoints(&self) -> Vec<(ObjectKey, Endpoint, Served)> {
@@ -129,44 +144,88 @@ fn fingerprint(group: &Group) -> u64 {
     hasher.finish()
 }
 
+/// What one identity looks after.
+struct View {
+    azure: Azure,
+    /// The sources that lead to it.
+    sources: BTreeSet<Source>,
+    places: BTreeSet<Place>,
+}
+
 /// Looks for drift, for ever.
 pub(super) async fn watch_drift(ctx: &Ctx, wakes: &Wakes) {
-    // Subscriptions of which our rights allow no LIST: their resource groups are listed one by one.
+    // Principals and subscriptions of which their rights allow no LIST: the resource groups are listed one
+    // by one.
     let mut narrow = BTreeSet::new();
-    let mut listed = 0;
+    let mut most = 0;
     loop {
         // Looked up after the pause: the first passes run during the first one.
-        tokio::time::sleep(pause(listed, ctx)).await;
-        let scopes = scopes(&ctx.sightings.scopes(), &narrow);
-        listed = scopes.len();
-        for scope in scopes {
-            match ctx.groups.list(&scope).await {
-                Ok(list) => {
-                    for key in ctx.sightings.compare(&scope, &list) {
-                        debug!(object = %key, "the drift LIST shows a change");
-                        wakes.wake(&key);
-                    }
-                }
-                Err(Fault::Forbidden { .. }) if matches!(scope, Scope::Subscription(_)) => {
-                    if let Scope::Subscription(subscription) = scope {
-                        narrow.insert(subscription);
-                    }
-                }
-                Err(fault) => warn!(%fault, "the drift LIST failed"),
-            }
-        }
+        tokio::time::sleep(pause(most, ctx)).await;
+        let views: Vec<_> =
+            views(ctx).await.into_iter().map(|v| (scopes(&v, &narrow), v)).collect();
+        most = views.iter().map(|(scopes, _)| scopes.len()).max().unwrap_or_default();
+        // Requests of one principal are counted together, and none waits for those of another.
+        let refused = stream::iter(&views)
+            .map(|(scopes, view)| list(view, scopes, ctx, wakes))
+            .buffer_unordered(LISTERS)
+            .collect::<Vec<_>>()
+            .await;
+        narrow.extend(refused.into_iter().flatten());
     }
 }
 
-fn scopes(seen: &BTreeSet<(String, String)>, narrow: &BTreeSet<String>) -> BTreeSet<Scope> {
-    let scope = |(subscription, name): &(String, String)| {
-        if narrow.contains(subscription) {
+/// The identities that looked at groups. One whose Secret is missing or wrong is left out: passes say so.
+async fn views(ctx: &Ctx) -> Vec<View> {
+    let mut views: Vec<View> = Vec::new();
+    for (source, places) in ctx.sightings.places() {
+        let found = ctx.identities.at_most(&source, STALE).await;
+        let Ok(Ok(Resolved::Ready(azure))) = found else { continue };
+        let same = |view: &&mut View| Arc::ptr_eq(&view.azure.groups, &azure.groups);
+        match views.iter_mut().find(same) {
+            Some(view) => {
+                view.sources.insert(source);
+                view.places.extend(places);
+            }
+            None => views.push(View { azure, sources: [source].into(), places }),
+        }
+    }
+    views
+}
+
+/// LISTs, one after the other; what is refused for a whole subscription.
+async fn list(
+    view: &View,
+    scopes: &BTreeSet<Scope>,
+    ctx: &Ctx,
+    wakes: &Wakes,
+) -> Vec<(String, String)> {
+    let mut refused = Vec::new();
+    for scope in scopes {
+        match (view.azure.groups.list(scope).await, scope) {
+            (Ok(list), _) => {
+                for key in ctx.sightings.compare(&view.sources, scope, &list) {
+                    debug!(object = %key, "the drift LIST shows a change");
+                    wakes.wake(&key);
+                }
+            }
+            (Err(Fault::Forbidden { .. }), Scope::Subscription(subscription)) => {
+                refused.push((view.azure.principal.clone(), subscription.clone()));
+            }
+            (Err(fault), _) => warn!(%fault, "the drift LIST failed"),
+        }
+    }
+    refused
+}
+
+fn scopes(view: &View, narrow: &BTreeSet<(String, String)>) -> BTreeSet<Scope> {
+    let scope = |(subscription, name): &Place| {
+        if narrow.contains(&(view.azure.principal.clone(), subscription.clone())) {
             Scope::ResourceGroup { subscription: subscription.clone(), name: name.clone() }
         } else {
             Scope::Subscription(subscription.clone())
         }
     };
-    seen.iter().map(scope).collect()
+    view.places.iter().map(scope).collect()
 }
 
 fn pause(scopes: usize, ctx: &Ctx) -> Duration {

@@ -15,7 +15,7 @@ use crate::core::{
     Assertion, Condition, ConditionType, Fault, Goal, Health, Invalid, Reason, Wake,
 };
 use crate::metrics::Series;
-use crate::ports::{Entry, ObjectKey, Phase, Requests};
+use crate::ports::{Azure, Entry, ObjectKey, Phase, Requests};
 
 /// What a pass leaves to its caller.
 #[derive(Clone, Debug, PartialEq)]
@@ -118,9 +118,9 @@ async fn look_on<K: Kind>(
     kept: &mut Kept<K::Memory>,
     requests: Requests,
     mut seen: Seen<K>,
-    ctx: &Ctx,
+    (azure, ctx): (&Azure, &Ctx),
 ) -> Seen<K> {
-    let looked = object.observe(entry, kept.memory.clone(), requests, ctx).await;
+    let looked = object.observe(entry, kept.memory.clone(), requests, azure, ctx).await;
     if let Ok(Ok(observed)) = looked
         && let Some((memory, facts)) = object.undecided(&observed)
     {
@@ -134,6 +134,21 @@ fn invalid<K: Kind>(invalid: &Invalid) -> Seen<K> {
     say(Health::Stalled, Reason::Invalid, invalid.to_string(), Wake::OnChange)
 }
 
+fn missing<K: Kind>(what: String) -> Seen<K> {
+    say(Health::Reconciling, Reason::ReferenceMissing, what, Wake::After(REFERENCE_WAIT))
+}
+
+/// Azure, as the identity of the object sees it; else what is said of that, for nobody may act or look.
+async fn seen_by<K: Kind>(object: &K, ctx: &Ctx) -> Result<Result<Azure, Seen<K>>, Fault> {
+    let Some(source) = object.identity() else { return Ok(Ok(ctx.identities.own())) };
+    Ok(match ctx.identities.of(&source).await? {
+        Ok(Resolved::Ready(azure)) => Ok(azure),
+        Ok(Resolved::Missing(what)) => Err(missing(what)),
+        // Nobody says when the Secret was put right.
+        Err(problem) => Err(Seen { wake: Wake::After(REFERENCE_WAIT), ..invalid(&problem) }),
+    })
+}
+
 async fn decide<K: Kind>(
     object: &K,
     entry: &mut Entry,
@@ -143,27 +158,30 @@ async fn decide<K: Kind>(
     now: DateTime<Utc>,
 ) -> Result<Seen<K>, Fault> {
     let suspended = requests.suspended;
-    pin(object, entry, ctx);
+    let azure = &match seen_by(object, ctx).await? {
+        Ok(azure) => azure,
+        Err(said) => return Ok(said),
+    };
+    pin(object, entry, azure).await?;
     let desired = if object.meta().deletion_timestamp.is_some() {
         None
     } else if let Some(problem) = object.mistakes().first() {
         // A file's were found when it was read; what an API server lets through is seen here first.
-        return Ok(look_on(object, entry, kept, requests, invalid(problem), ctx).await);
+        return Ok(look_on(object, entry, kept, requests, invalid(problem), (azure, ctx)).await);
     } else {
         match object.resolve(entry, ctx).await? {
             Ok(Resolved::Ready(desired)) => Some(desired),
             Ok(Resolved::Missing(what)) => {
-                let (health, wake) = (Health::Reconciling, Wake::After(REFERENCE_WAIT));
-                let said = say(health, Reason::ReferenceMissing, what, wake);
-                return Ok(look_on(object, entry, kept, requests, said, ctx).await);
+                let said = missing(what);
+                return Ok(look_on(object, entry, kept, requests, said, (azure, ctx)).await);
             }
             Err(problem) => {
                 let said = invalid(&problem);
-                return Ok(look_on(object, entry, kept, requests, said, ctx).await);
+                return Ok(look_on(object, entry, kept, requests, said, (azure, ctx)).await);
             }
         }
     };
-    let observed = match object.observe(entry, kept.memory.clone(), requests, ctx).await? {
+    let observed = match object.observe(entry, kept.memory.clone(), requests, azure, ctx).await? {
         Ok(observed) => observed,
         Err(problem) => return Ok(invalid(&problem)),
     };
@@ -188,7 +206,7 @@ async fn decide<K: Kind>(
         // A costly write is remembered before it happens: a crash in between costs a wait, no second.
         remember::<K>(&entry.key, kept, ctx).await?;
         info!(step = K::step_name(step), reason = %seen.summary.reason, message = %seen.summary.message, "performing");
-        let result = object.perform(entry, step, ctx).await;
+        let result = object.perform(entry, step, azure, ctx).await;
         kept.memory = K::settle(kept.memory.clone(), step, &observed, &result, ctx.clock.now());
         seen.failed = result.err();
     }
@@ -197,10 +215,11 @@ async fn decide<K: Kind>(
 }
 
 /// Fixes what must not change with the environment, before the first claim.
-fn pin<K: Kind>(object: &K, entry: &mut Entry, ctx: &Ctx) {
-    for (name, value) in object.pins(ctx) {
+async fn pin<K: Kind>(object: &K, entry: &mut Entry, azure: &Azure) -> Result<(), Fault> {
+    for (name, value) in object.pins(azure).await? {
         entry.pinned.entry(name.to_owned()).or_insert(value);
     }
+    Ok(())
 }
 
 /// The ledger knows of a thing before it exists, and that it is ours once our mark was seen on it.

@@ -175,7 +175,9 @@ impl Around {
             // The group that a registration follows waits for what the registration has.
             woken.extend(self.edges.named(changed));
         }
-        woken.iter().for_each(|object| self.wakes.wake(object));
+        for object in &woken {
+            self.wakes.wake(object);
+        }
     }
 }
 

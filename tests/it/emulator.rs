@@ -5,7 +5,7 @@ mod blob_home;
 mod exec;
 mod graph;
 pub(crate) mod local;
-mod rights;
+pub(crate) mod rights;
 mod sign_in;
 pub(super) mod storage;
 

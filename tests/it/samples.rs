@@ -10,15 +10,15 @@ use aci_operator::api::check::warnings;
 use aci_operator::core::app_registration::{Application, Deleted, Grant, Identity, Properties};
 use aci_operator::core::container_group::{Body, Group, GroupId, Scope};
 use aci_operator::core::outcome::truth;
-use aci_operator::core::{Condition, ConditionType, Fault, Secret, Truth, sidecar};
+use aci_operator::core::{Condition, ConditionType, Credential, Fault, Secret, Truth, sidecar};
 use aci_operator::metrics::Metrics;
 use aci_operator::pki::LocalAuthority;
 use aci_operator::ports::{
-    ApplicationKey, Change, ContainerGroups, Directory as Applications, ExecSession, Ledger as _,
-    Named, OsRandom, Probe, RequestBox as _, Requests, ResourceGroups, Seat as _, Secrets as _,
-    SystemClock, TerminalSize,
+    ApplicationKey, Azure, Change, Clients, ContainerGroups, Directory as Applications,
+    ExecSession, Ledger as _, Named, OsRandom, Probe, RequestBox as _, Requests, ResourceGroups,
+    Seat as _, Secrets as _, SystemClock, TerminalSize,
 };
-use aci_operator::reconcile::{Ctx, Sightings, pass};
+use aci_operator::reconcile::{Ctx, Identities, Sightings, pass};
 use aci_operator::source::{Directory, Keep, Options, scan};
 use aci_operator::store::Store;
 use async_trait::async_trait;
@@ -154,20 +154,41 @@ impl Probe for Empty {
     }
 }
 
+/// One identity sees it.
+struct Own(Arc<Empty>);
+
+impl Clients for Own {
+    fn own(&self) -> Azure {
+        let subscription = Some("00000000-0000-0000-0000-000000000000".to_owned());
+        Azure {
+            principal: String::new(),
+            groups: self.0.clone(),
+            resource_groups: self.0.clone(),
+            directory: self.0.clone(),
+            subscription,
+        }
+    }
+
+    fn of(&self, _: &Credential) -> Result<Azure, String> {
+        Err("is asked for by no sample".to_owned())
+    }
+}
+
 fn ctx(store: &Arc<Store>, azure: &Arc<Empty>) -> Ctx {
     Ctx {
         clock: Arc::new(SystemClock),
         random: Arc::new(OsRandom),
-        groups: azure.clone(),
-        resource_groups: azure.clone(),
-        directory: azure.clone(),
+        identities: Arc::new(Identities::new(
+            Arc::new(Own(azure.clone())),
+            store.clone(),
+            Arc::new(SystemClock),
+        )),
         probe: azure.clone(),
         authority: Arc::new(LocalAuthority),
         ledger: store.clone(),
         secrets: store.clone(),
         requests: store.clone(),
         home_id: store.id().to_owned(),
-        default_subscription: Some("00000000-0000-0000-0000-000000000000".to_owned()),
         metrics: Metrics::new(),
         own_group: None,
         sightings: Arc::new(Sightings::default()),

@@ -18,6 +18,7 @@ mod daemon;
 mod faults;
 mod foreign;
 mod homes;
+mod identities;
 mod install;
 mod kills;
 mod manifests;
@@ -36,6 +37,8 @@ struct World {
     dir: TempDir,
     daemon: Option<Child>,
     listen: String,
+    /// Variables of each process.
+    environment: Vec<(String, String)>,
 }
 
 /// How a command ended.
@@ -78,7 +81,7 @@ impl World {
     fn without_azure() -> Self {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join("manifests")).unwrap();
-        Self { dir, daemon: None, listen: String::new() }
+        Self { dir, daemon: None, listen: String::new(), environment: Vec::new() }
     }
 
     fn home(&self) -> PathBuf {
@@ -112,6 +115,7 @@ impl World {
             .env("HOME", self.dir.path())
             .env("ACI_OPERATOR_HOME", self.home())
             .env("ACI_OPERATOR_AZURITE", azurite())
+            .envs(self.environment.iter().cloned())
             .args(arguments)
             .stdin(Stdio::null());
         command

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{AUTHORITY, GRAPH, RESOURCE_MANAGER, azure, cloud};
-use crate::app::{App, CloudName, Home, Result};
-use crate::metrics::Metrics;
+use super::{AUTHORITY, GRAPH, RESOURCE_MANAGER, cloud};
+use crate::app::{App, CloudName, Error, Home, Result};
+use crate::azure::{Azure, credential};
 use crate::ports::{Fence, Grants, Resources};
 
 /// What an installation in Azure stands on.
@@ -21,9 +21,12 @@ pub(in crate::app) struct Ground {
 pub(in crate::app) async fn ground(app: &App) -> Result<Ground> {
     // It belongs to no home: nobody else makes it, whoever works on this machine's.
     let home = Home { fence: Fence::open(), ..app.home().await? };
-    let azure = azure(app, &home, &Metrics::new()).await?;
     let name = app.cloud_of(&home).await?;
-    let (cloud, _) = cloud(app, &home).await?;
+    let (cloud, variables) = cloud(app, &home).await?;
+    let subscription = credential::default_subscription(&variables).map_err(Error::Azure)?;
+    let credential = credential::chain(&cloud, &variables).map_err(Error::Azure)?;
+    let azure = Azure::new(&cloud, credential, Arc::new(|_, _| {}), &home.fence);
+    let azure = azure.map_err(Error::Azure)?;
     let mut environment = Vec::new();
     if name != CloudName::Public {
         environment.push(("ACI_OPERATOR_CLOUD".to_owned(), name.as_str().to_owned()));
@@ -35,6 +38,6 @@ pub(in crate::app) async fn ground(app: &App) -> Result<Ground> {
             (GRAPH.to_owned(), cloud.graph.to_string()),
         ]);
     }
-    let super::Azure { resources, grants, subscription, .. } = azure;
-    Ok(Ground { resources, grants, subscription, environment })
+    let grants = Arc::new(azure.grants());
+    Ok(Ground { resources: Arc::new(azure), grants, subscription, environment })
 }

@@ -68,7 +68,7 @@ impl Transport for Pipe {
             _ => Method::Get,
         };
         let quota = if method == Method::Get { Quota::GraphRead } else { Quota::GraphWrite };
-        limits::admit(&self.limits, "", &[quota], "our own budget for Graph").await?;
+        limits::admit(&self.limits, "", "", &[quota], "our own budget for Graph").await?;
         let url = self.endpoint.join(&request.path).map_err(|_| Fault::Refused {
             service: GRAPH,
             code: "InvalidName".to_owned(),

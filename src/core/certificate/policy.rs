@@ -132,7 +132,7 @@ fn due(desired: &Desired, observed: &Observed, now: DateTime<Utc>) -> Option<Vio
 const SHORT_LIFE: TimeDelta = TimeDelta::days(10);
 
 /// When a leaf is renewed: at 2/3 of its life (at 1/2 of a short one), minus up to 1/20 of it, spread
-/// by the object's identity, so that leaves issued together are not renewed together.
+/// by the object's identity, so that leaves issued together are not renewed together. In whole seconds.
 pub fn renewal_time(
     not_before: DateTime<Utc>,
     not_after: DateTime<Utc>,
@@ -142,7 +142,9 @@ pub fn renewal_time(
     let base = if life < SHORT_LIFE { life / 2 } else { life / 3 * 2 };
     let hash = digest(&SHA256, uid.as_bytes());
     let spread = hash.as_ref().iter().take(2).fold(0, |sum, byte| sum * 256 + i32::from(*byte));
-    not_before + base - life / 20 * spread / 65_536
+    let at = not_before + base - life / 20 * spread / 65_536;
+    // In whole seconds, as a certificate's own times are.
+    DateTime::from_timestamp(at.timestamp(), 0).unwrap_or(at)
 }
 
 #[cfg(test)]

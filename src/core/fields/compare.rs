@@ -52,11 +52,11 @@ fn short(value: &Value) -> String {
 /// and 1 against 1.0 are none.
 pub fn diff(field: &Field, want: &Value, have: &Value) -> Vec<Change> {
     let mut changes = Vec::new();
-    compare(field, want, have, &mut String::new(), &mut changes);
+    compare(field, want, have, &Path::Root, &mut changes);
     changes
 }
 
-fn compare(field: &Field, want: &Value, have: &Value, path: &mut String, out: &mut Vec<Change>) {
+fn compare(field: &Field, want: &Value, have: &Value, path: &Path<'_>, out: &mut Vec<Change>) {
     match (&field.shape, want, have) {
         (_, Value::Null, _) => {}
         // ARM shows that a secret volume is one (`"secret": {}`), but no secret text.
@@ -69,13 +69,9 @@ fn compare(field: &Field, want: &Value, have: &Value, path: &mut String, out: &m
             for (name, want) in want {
                 let have = have.get(name).unwrap_or(&Value::Null);
                 match properties.get(name) {
-                    Some(field) => at(path, format_args!(".{name}"), |path| {
-                        compare(field, want, have, path, out);
-                    }),
+                    Some(field) => compare(field, want, have, &path.property(name), out),
                     None if want == have => {}
-                    None => at(path, format_args!(".{name}"), |path| {
-                        note(field, want, have, path, out);
-                    }),
+                    None => note(field, want, have, &path.property(name), out),
                 }
             }
         }
@@ -97,7 +93,7 @@ fn compare_names(
     field: &Field,
     want: &Map<String, Value>,
     have: &Map<String, Value>,
-    path: &mut String,
+    path: &Path<'_>,
     out: &mut Vec<Change>,
 ) {
     let there = |map: &Map<String, Value>, name: &str| {
@@ -106,10 +102,10 @@ fn compare_names(
     };
     let nothing = Value::Object(Map::new());
     for name in want.keys().filter(|name| !there(have, name)) {
-        at(path, format_args!("[{name}]"), |path| note(field, &nothing, &Value::Null, path, out));
+        note(field, &nothing, &Value::Null, &path.element(name), out);
     }
     for name in have.keys().filter(|name| !there(want, name)) {
-        at(path, format_args!("[{name}]"), |path| note(field, &Value::Null, &nothing, path, out));
+        note(field, &Value::Null, &nothing, &path.element(name), out);
     }
 }
 
@@ -118,7 +114,7 @@ fn compare_keyed(
     item: &Field,
     want: &[Value],
     have: &[Value],
-    path: &mut String,
+    path: &Path<'_>,
     out: &mut Vec<Change>,
 ) {
     let mut foreign: BTreeMap<String, &Value> =
@@ -126,13 +122,14 @@ fn compare_keyed(
     for element in want {
         let name = name_of(key, item, element);
         let have = foreign.remove(&name).unwrap_or(&Value::Null);
-        at(path, format_args!("[{name}]"), |path| match have {
-            Value::Null => note(item, element, have, path, out),
-            have => compare(item, element, have, path, out),
-        });
+        let path = path.element(&name);
+        match have {
+            Value::Null => note(item, element, have, &path, out),
+            have => compare(item, element, have, &path, out),
+        }
     }
     for (name, element) in foreign {
-        at(path, format_args!("[{name}]"), |path| note(item, &Value::Null, element, path, out));
+        note(item, &Value::Null, element, &path.element(&name), out);
     }
 }
 
@@ -149,8 +146,8 @@ fn name_of(key: &[String], item: &Field, element: &Value) -> String {
     key.iter().map(part).collect::<Vec<_>>().join("/")
 }
 
-fn note(field: &Field, want: &Value, have: &Value, path: &str, out: &mut Vec<Change>) {
-    let path = path.trim_start_matches('.').to_owned();
+fn note(field: &Field, want: &Value, have: &Value, path: &Path<'_>, out: &mut Vec<Change>) {
+    let path = path.to_string().trim_start_matches('.').to_owned();
     // A value below a field that is not shown may be secret: its presence is all that is told.
     let told = |value: &Value| match value {
         Value::Null => Value::Null,
@@ -175,7 +172,8 @@ fn dearest(field: &Field, want: &Value, have: &Value) -> Cost {
 }
 
 fn same(field: &Field, want: &Value, have: &Value) -> bool {
-    canonical(field, want) == canonical(field, have)
+    // Nearly all is alike, and needs no spelling of its own to be seen so.
+    want == have || canonical(field, want) == canonical(field, have)
 }
 
 /// The one spelling of a value: keyed lists sorted, defaults left out, numbers alike, nulls and
@@ -232,13 +230,31 @@ fn float(number: &Number) -> Value {
     number.as_f64().and_then(Number::from_f64).map_or(Value::Null, Value::Number)
 }
 
-/// Runs `inner` with `part` appended to `path`.
-fn at(path: &mut String, part: fmt::Arguments<'_>, inner: impl FnOnce(&mut String)) {
-    let length = path.len();
-    // Writing into a String cannot fail.
-    let _ = fmt::write(path, part);
-    inner(path);
-    path.truncate(length);
+/// The way to a field. It is written out only where something differs.
+enum Path<'a> {
+    Root,
+    Property(&'a Self, &'a str),
+    Element(&'a Self, &'a str),
+}
+
+impl Path<'_> {
+    fn property<'a>(&'a self, name: &'a str) -> Path<'a> {
+        Path::Property(self, name)
+    }
+
+    fn element<'a>(&'a self, name: &'a str) -> Path<'a> {
+        Path::Element(self, name)
+    }
+}
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Root => Ok(()),
+            Self::Property(parent, name) => write!(f, "{parent}.{name}"),
+            Self::Element(parent, name) => write!(f, "{parent}[{name}]"),
+        }
+    }
 }
 
 #[cfg(test)]

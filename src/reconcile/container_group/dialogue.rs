@@ -9,7 +9,7 @@ use crate::core::Fault;
 use crate::core::certificate::Pair;
 use crate::core::container_group::GroupId;
 use crate::core::sidecar::{self, Dialogue, FAREWELL, Outcome, Progress, Transcript};
-use crate::ports::{ExecSession, TerminalSize};
+use crate::ports::{Azure, ExecSession, TerminalSize};
 use crate::reconcile::Ctx;
 
 /// ACI starts one process without arguments.
@@ -20,8 +20,12 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const SIZE: TerminalSize = TerminalSize { rows: 50, cols: 500 };
 
 /// Shows that a swap would work, or why not.
-pub(super) async fn trial(id: &GroupId, ctx: &Ctx) -> Result<Result<(), String>, Fault> {
-    Ok(match lead(id, sidecar::trial(nonce(ctx)?), ctx).await? {
+pub(super) async fn trial(
+    id: &GroupId,
+    azure: &Azure,
+    ctx: &Ctx,
+) -> Result<Result<(), String>, Fault> {
+    Ok(match lead(id, sidecar::trial(nonce(ctx)?), azure).await? {
         Outcome::Available { lossless: true } => Ok(()),
         Outcome::Available { lossless: false } => {
             Err("nginx before 1.27.4 loses requests when it reloads".to_owned())
@@ -34,9 +38,10 @@ pub(super) async fn trial(id: &GroupId, ctx: &Ctx) -> Result<Result<(), String>,
 pub(super) async fn swap(
     id: &GroupId,
     pair: &Pair,
+    azure: &Azure,
     ctx: &Ctx,
 ) -> Result<Result<i64, String>, Fault> {
-    Ok(match lead(id, sidecar::swap(pair, nonce(ctx)?), ctx).await? {
+    Ok(match lead(id, sidecar::swap(pair, nonce(ctx)?), azure).await? {
         Outcome::Live(live) if live.is(pair) => Ok(live.generation),
         other => Err(unexpected(&other)),
     })
@@ -46,10 +51,11 @@ pub(super) async fn swap(
 pub(super) async fn publish(
     id: &GroupId,
     origins: &BTreeSet<String>,
+    azure: &Azure,
     ctx: &Ctx,
 ) -> Result<Result<(), String>, Fault> {
     let text: String = origins.iter().flat_map(|origin| [origin.as_str(), "\n"]).collect();
-    Ok(match lead(id, sidecar::publish(&text, nonce(ctx)?), ctx).await? {
+    Ok(match lead(id, sidecar::publish(&text, nonce(ctx)?), azure).await? {
         Outcome::Published => Ok(()),
         other => Err(unexpected(&other)),
     })
@@ -72,8 +78,8 @@ fn nonce(ctx: &Ctx) -> Result<u128, Fault> {
     Ok(u128::from_be_bytes(bytes))
 }
 
-async fn lead(id: &GroupId, dialogue: Dialogue, ctx: &Ctx) -> Result<Outcome, Fault> {
-    let open = ctx.groups.exec(id, sidecar::CONTAINER, SHELL, SIZE);
+async fn lead(id: &GroupId, dialogue: Dialogue, azure: &Azure) -> Result<Outcome, Fault> {
+    let open = azure.groups.exec(id, sidecar::CONTAINER, SHELL, SIZE);
     let mut session = timeout(PATIENCE, open).await.map_err(|_| silent())??;
     let mut transcript = Transcript::new(dialogue);
     let mut output = Vec::new();

@@ -9,6 +9,7 @@ use crate::core::fields::Change;
 use crate::core::requests::Requests;
 use crate::core::{Cost, Fault};
 use crate::ports::{Entry, Phase};
+use crate::reconcile::identity::Source;
 use crate::reconcile::{Ctx, Kind as _, Resolved};
 
 /// What a pass would change.
@@ -35,18 +36,24 @@ pub struct Preview {
 /// # Errors
 /// The manifest, what it names, or ARM cannot be read; the text is for people.
 pub async fn preview(object: &ContainerGroup, entry: &Entry, ctx: &Ctx) -> Result<Preview, String> {
+    let told = |fault: Fault| fault.to_string();
+    let source = Source::named(&entry.key, object.spec.identity_ref.as_ref());
+    let azure = match ctx.identities.of(&source).await.map_err(told)? {
+        Ok(Resolved::Ready(azure)) => azure,
+        Ok(Resolved::Missing(what)) => return Err(what),
+        Err(invalid) => return Err(invalid.to_string()),
+    };
     let mut entry = entry.clone();
-    for (name, value) in object.pins(ctx) {
+    for (name, value) in object.pins(&azure).await.map_err(told)? {
         entry.pinned.entry(name.to_owned()).or_insert(value);
     }
-    let told = |fault: Fault| fault.to_string();
     let desired = match desired::resolve(object, &entry, ctx).await.map_err(told)? {
         Ok(Resolved::Ready(desired)) => desired,
         Ok(Resolved::Missing(what)) => return Err(what),
         Err(invalid) => return Err(invalid.to_string()),
     };
     let id = group_id(object, &entry).map_err(|invalid| invalid.to_string())?;
-    let group = ctx.groups.get(&id).await.map_err(told)?;
+    let group = azure.groups.get(&id).await.map_err(told)?;
     let leaf = ctx.secrets.pair(&entry.key).await.map_err(told)?;
     let leaf = leaf.map(stored_leaf).transpose().map_err(told)?;
     let kept = ctx.ledger.memory(&entry.key).await.map_err(told)?;

@@ -86,3 +86,86 @@ async fn a_token_that_was_refused_is_not_used_again() {
     assert!(matches!(fault, Fault::Forbidden { service: "ARM", .. }), "{fault}");
     azure.get(&id("g")).await.unwrap();
 }
+
+mod clients {
+    use std::collections::BTreeMap;
+
+    use aci_operator::azure::Clients;
+    use aci_operator::core::{Credential, Secret};
+    use aci_operator::ports::Clients as _;
+
+    use super::*;
+
+    const TENANT: &str = "00000000-0000-4000-8000-000000000001";
+    const CLIENT: &str = "00000000-0000-4000-8000-000000000002";
+
+    fn credential(secret: Option<&str>) -> Credential {
+        let mut keys: BTreeMap<_, _> = [("AZURE_TENANT_ID", TENANT), ("AZURE_CLIENT_ID", CLIENT)]
+            .map(|(key, text)| (key.to_owned(), Secret::new(text)))
+            .into();
+        keys.extend(secret.map(|text| ("AZURE_CLIENT_SECRET".to_owned(), Secret::new(text))));
+        Credential::read(&keys).unwrap()
+    }
+
+    fn clients(server: &Server, environment: Environment) -> Clients {
+        Clients::new(&cloud(server), environment, Arc::new(|_, _| {}), &Fence::open()).unwrap()
+    }
+
+    /// Sells a token for each assertion or secret that it is shown.
+    fn shop() -> Server {
+        Server::https(|seen, before| match seen.path() {
+            path if path.ends_with("/oauth2/v2.0/token") => answer(
+                200,
+                &json!({"token_type": "Bearer", "expires_in": 3600, "access_token": format!("token-{before}")}),
+            ),
+            _ => answer(200, &group("g")),
+        })
+    }
+
+    #[tokio::test]
+    async fn one_credential_buys_one_token_and_another_its_own() {
+        let server = shop();
+        let clients = clients(&server, environment("own"));
+        for azure in [
+            clients.own(),
+            clients.of(&credential(Some("first"))).unwrap(),
+            clients.of(&credential(Some("first"))).unwrap(),
+            clients.of(&credential(Some("second"))).unwrap(),
+        ] {
+            azure.groups.get(&id("g")).await.unwrap();
+        }
+        let seen = server.seen();
+        let bought = seen.iter().filter(|seen| seen.path().ends_with("/token"));
+        let secrets: Vec<_> = bought.map(|seen| form(&seen.body, "client_secret")).collect();
+        assert_eq!(secrets, ["own", "first", "second"]);
+        let used = seen.iter().filter_map(|seen| seen.authorization.clone()).collect::<Vec<_>>();
+        assert_eq!(used.len(), 4);
+        assert!(used[1] == used[2] && used[0] != used[1] && used[2] != used[3], "{used:?}");
+    }
+
+    #[tokio::test]
+    async fn without_a_client_secret_the_federated_token_is_shown_in_its_name() {
+        let server = shop();
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("token");
+        std::fs::write(&file, "projected").unwrap();
+        let environment = Environment::read(|name| {
+            (name == "AZURE_FEDERATED_TOKEN_FILE").then(|| file.to_str().unwrap().to_owned())
+        });
+        let azure = clients(&server, environment).of(&credential(None)).unwrap();
+        azure.groups.get(&id("g")).await.unwrap();
+        let seen = server.seen();
+        assert_eq!(seen[0].path(), format!("/{TENANT}/oauth2/v2.0/token"));
+        assert_eq!(form(&seen[0].body, "client_id"), CLIENT);
+        assert_eq!(form(&seen[0].body, "client_assertion"), "projected");
+
+        let without = clients(&server, self::environment("own"));
+        let problem = without.of(&credential(None)).err().unwrap();
+        assert!(problem.contains("AZURE_CLIENT_SECRET"), "{problem}");
+    }
+
+    fn form(body: &[u8], field: &str) -> String {
+        let found = url::form_urlencoded::parse(body).find(|(name, _)| name == field);
+        found.map(|(_, value)| value.into_owned()).unwrap_or_default()
+    }
+}

@@ -14,14 +14,14 @@ const IDENTITY: &str =
     "/resourceGroups/rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities/mine";
 
 /// An application with a service principal and no role.
-struct Somebody {
-    app_id: String,
-    object: String,
-    secret: String,
+pub(crate) struct Somebody {
+    pub(crate) app_id: String,
+    pub(crate) object: String,
+    pub(crate) secret: String,
 }
 
 impl Somebody {
-    async fn register(local: &Local) -> Self {
+    pub(crate) async fn register(local: &Local) -> Self {
         let token = local.token_for(&format!("{}/.default", local.endpoints.graph)).await;
         let fault = json!({"fault": "reads-lag", "seconds": 0, "operation": "graph-write"});
         Client::open(local.dir.path()).unwrap().inject(&injection(fault)).await.unwrap();
@@ -67,7 +67,12 @@ impl Somebody {
     }
 
     /// Gives a role at a place below the subscription.
-    async fn assign(&self, admin: &Arm<'_>, at: &str, role: &str) -> (StatusCode, Value) {
+    pub(crate) async fn assign(
+        &self,
+        admin: &Arm<'_>,
+        at: &str,
+        role: &str,
+    ) -> (StatusCode, Value) {
         let definition = format!("/x/roleDefinitions/{role}");
         let body =
             json!({"properties": {"roleDefinitionId": definition, "principalId": self.object}});
@@ -81,7 +86,7 @@ fn code(answer: &(StatusCode, Value)) -> (u16, &str) {
     (answer.0.as_u16(), answer.1["error"]["code"].as_str().unwrap_or_default())
 }
 
-async fn access(local: &Local, principal: &str) -> Access {
+pub(crate) async fn access(local: &Local, principal: &str) -> Access {
     let all = Client::open(local.dir.path()).unwrap().accesses().await.unwrap();
     all.get(&principal.parse().unwrap()).cloned().unwrap_or_default()
 }

@@ -64,6 +64,8 @@ async fn a_claimed_group_stays_where_it_is() {
     patch(&client, json!({"resourceGroup": "RG-2", "subscriptionId": "SUB-1"})).await.unwrap();
     let said = patch(&client, json!({"subscriptionId": "sub-2"})).await.expect_err(REFUSED);
     assert!(said.contains(REFUSED), "{said}");
+    // Another Secret may hold the next password: what it leads to was pinned.
+    patch(&client, json!({"identityRef": {"name": "team-v2"}})).await.unwrap();
     // The rest may change.
     let spec =
         patch(&client, json!({"updatePolicy": "Hot", "subscriptionId": null})).await.unwrap();

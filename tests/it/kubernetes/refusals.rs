@@ -101,6 +101,8 @@ async fn shapes_are_held_by_the_server() {
         (group(), "/spec/resourceGroup", Value::Null, "Required value"),
         (group(), "/metadata/name", name.clone(), "must have 1 to 63 lower-case letters"),
         (issuer(), "/metadata/name", name, "must have 1 to 63 lower-case letters"),
+        (group(), "/spec/identityRef", json!({"name": ""}), "should be at least 1 chars long"),
+        (registration(), "/spec/identityRef", json!({}), "Required value"),
         (registration(), "/spec/redirectUris/-", json!("http://localhost:8000"), "Duplicate value"),
         (registration(), "/spec/adopt", json!({"appId": "x"}), "should match"),
     ] {

@@ -11,7 +11,6 @@ use tokio::time::{Instant, sleep_until};
 use aci_operator::api::{
     AppRegistration, AppRegistrationSpec, ContainerGroup, ContainerGroupSpec, Issuer, Object,
 };
-use aci_operator::azure::graph::Graph;
 use aci_operator::core::certificate::{LeafFacts, Pair};
 use aci_operator::core::container_group::tags;
 use aci_operator::core::requests::Approval;
@@ -19,12 +18,12 @@ use aci_operator::core::{Fault, Health, Secret, Wake};
 use aci_operator::metrics::Metrics;
 use aci_operator::pki::LocalAuthority;
 use aci_operator::ports::{Clock as _, Entry, ObjectKey, Phase};
-use aci_operator::reconcile::{Ctx, Outcome, pass};
+use aci_operator::reconcile::{Ctx, Identities, Outcome, pass};
 
-use super::graph::Wire;
 use super::home::Home;
 use super::manifests::{group_key, local_ca, object, registration_key, sample};
-use super::world::{Arm, GROUP, World};
+use super::principals::Principals;
+use super::world::{GROUP, World};
 
 /// Lines of history that are shown.
 const LINES: usize = 30;
@@ -406,16 +405,17 @@ fn ctx(world: &Arc<World>, home: &Arc<Home>, home_id: &str) -> Ctx {
     Ctx {
         clock: world.clone(),
         random: world.clone(),
-        groups: Arc::new(Arm(world.clone())),
-        resource_groups: world.clone(),
-        directory: Arc::new(Graph::new(Wire(world.clone()))),
+        identities: Arc::new(Identities::new(
+            Arc::new(Principals::of(world)),
+            home.clone(),
+            world.clone(),
+        )),
         probe: world.clone(),
         authority: Arc::new(LocalAuthority),
         ledger: home.clone(),
         secrets: home.clone(),
         requests: home.clone(),
         home_id: home_id.to_owned(),
-        default_subscription: Some("00000000-0000-4000-8000-000000000001".to_owned()),
         metrics: Metrics::new(),
         own_group: None,
         sightings: Arc::default(),

@@ -16,7 +16,7 @@ use super::manifests::{group_key, local_ca, object, registration, registration_k
 use super::world::{GROUP, address};
 
 /// Lets a daemon run over the bench's home while `script` goes on.
-async fn with_daemon(
+pub(crate) async fn with_daemon(
     bench: &mut Bench,
     script: impl AsyncFnOnce(&mut Bench, &mpsc::UnboundedSender<Change>),
 ) {

@@ -155,12 +155,13 @@ async fn a_group_that_is_not_shown_yet_is_deleted_all_the_same() {
 #[tokio::test(start_paused = true)]
 async fn a_refused_body_stalls_without_a_storm() {
     let mut bench = Bench::made().await;
-    bench.edit(|spec| spec.containers[0].ports[0].port = 22);
+    // A shape that no file gets past, and that an API server with other definitions may let through.
+    bench.edit(|spec| spec.containers[0].image.clear());
     bench.live_on(Duration::from_hours(1)).await;
     bench.assert_condition("Stalled", "True Refused");
-    assert!(bench.message("Ready").contains("InvalidPort"), "{}", bench.message("Ready"));
+    assert!(bench.message("Ready").contains("MissingContainerImage"), "{}", bench.message("Ready"));
     assert!(bench.count("Put") < 15, "{}", bench.count("Put"));
-    bench.edit(|spec| spec.containers[0].ports[0].port = 80);
+    bench.edit(|spec| "api:2".clone_into(&mut spec.containers[0].image));
     bench.settle().await;
     bench.assert_ready();
 }

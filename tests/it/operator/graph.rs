@@ -55,12 +55,16 @@ impl Default for Tenant {
 }
 
 /// The operator's way to Graph.
-pub(crate) struct Wire(pub(crate) Arc<World>);
+pub(crate) struct Wire {
+    pub(crate) world: Arc<World>,
+    /// Whose tenant, where it is not that of the world.
+    pub(crate) tenant: Option<String>,
+}
 
 #[async_trait]
 impl Transport for Wire {
     async fn send(&self, request: &Request) -> Result<Answer, Fault> {
-        let world = &self.0;
+        let world = &self.world;
         world.gate.around(|| {
             let now = world.now();
             let mut state = world.state();
@@ -95,12 +99,12 @@ impl Transport for Wire {
     }
 
     async fn caller(&self) -> Result<Caller, Fault> {
-        let world = &self.0;
+        let world = &self.world;
         world.gate.around(|| {
             let state = world.state();
             let settings = state.tenant.directory.settings();
             Ok(Caller {
-                tenant: settings.tenant.to_string(),
+                tenant: self.tenant.clone().unwrap_or_else(|| settings.tenant.to_string()),
                 object_id: "the-operators-object-id".to_owned(),
                 authority: format!("https://login.test/{}", settings.tenant),
                 graph: settings.base_url.clone(),

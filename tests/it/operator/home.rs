@@ -34,6 +34,8 @@ pub(crate) struct Kept {
     pub(crate) events: Vec<CountedEvent>,
     pub(crate) problems: Vec<String>,
     pub(crate) secrets: BTreeMap<String, BTreeMap<String, Secret>>,
+    /// How often a secret was read.
+    pub(crate) secret_reads: u32,
     pub(crate) pairs: BTreeMap<ObjectKey, Pair>,
     pub(crate) digest_key: String,
     pub(crate) requests: BTreeMap<ObjectKey, Requests>,
@@ -137,10 +139,14 @@ impl Ledger for Home {
 impl Secrets for Home {
     async fn secret(
         &self,
-        _: Option<&str>,
+        namespace: Option<&str>,
         name: &str,
     ) -> Result<Option<BTreeMap<String, Secret>>, Fault> {
-        self.call(|kept| kept.secrets.get(name).cloned())
+        let name = namespace.map_or_else(|| name.to_owned(), |space| format!("{space}/{name}"));
+        self.call(|kept| {
+            kept.secret_reads += 1;
+            kept.secrets.get(&name).cloned()
+        })
     }
 
     async fn set_secret(&self, name: &str, key: &str, value: &Secret) -> Result<(), Fault> {

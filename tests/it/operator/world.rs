@@ -52,6 +52,10 @@ pub(crate) struct State {
     pub(crate) forbidden: BTreeSet<Operation>,
     /// The answer to the next of these is lost on its way, its effect is not.
     pub(crate) lost: Option<Operation>,
+    /// Resource groups in which a principal may do everything, by client id.
+    pub(crate) rights: BTreeMap<String, BTreeSet<String>>,
+    /// Requests, by the client id of who asked.
+    pub(crate) asked: BTreeMap<String, u32>,
     /// Requests, by what they are.
     pub(crate) requests: BTreeMap<Operation, u32>,
     random: u8,
@@ -68,6 +72,8 @@ impl World {
             writes: Vec::new(),
             forbidden: BTreeSet::new(),
             lost: None,
+            rights: BTreeMap::new(),
+            asked: BTreeMap::new(),
             requests: BTreeMap::new(),
             random: 0,
         };

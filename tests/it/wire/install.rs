@@ -1,166 +1,12 @@
 //! The operator's own installation in local Azure: made, found again, gone on with, taken back.
 
-use std::collections::BTreeMap;
 use std::process::Stdio;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::{BINARY, Ended, World};
+mod place;
 
-const IMAGE: &str = "registry.example/aci-operator@sha256:0000000000000000000000000000000000000000000000000000000000000000";
-const GROUP: &str = "operators";
-
-/// A local Azure that can keep blobs, and an identity that container groups may carry.
-struct Place {
-    world: World,
-    identity: String,
-}
-
-impl Place {
-    fn new() -> Self {
-        let world = World::without_azure();
-        let installed =
-            concat!(env!("CARGO_MANIFEST_DIR"), "/target/azurite/node_modules/.bin/azurite-blob");
-        let azurite =
-            std::env::var("ACI_OPERATOR_AZURITE").unwrap_or_else(|_| installed.to_owned());
-        let mut up = world.command(&["local", "up", "--engine", "none"]);
-        super::ended(up.env("ACI_OPERATOR_AZURITE", azurite)).done();
-        let mut place = Self { world, identity: String::new() };
-        place.put("/resourceGroups/web", "2021-04-01", &json!({"location": "westeurope"}));
-        let identity =
-            "/resourceGroups/web/providers/Microsoft.ManagedIdentity/userAssignedIdentities/app";
-        let made = place.put(identity, "2023-01-31", &json!({"location": "westeurope"}));
-        place.identity = made["id"].as_str().unwrap().to_owned();
-        place
-    }
-
-    fn arguments<'a>(&'a self, verb: &'a str, more: &[&'a str]) -> Vec<&'a str> {
-        let mut all = vec![verb, "azure", "-g", GROUP, "-l", "westeurope", "--manage", "web"];
-        all.extend(["--identity", &self.identity, "--image", IMAGE]);
-        all.extend(more);
-        all
-    }
-
-    fn install(&self, more: &[&str]) -> Ended {
-        self.world.run(&self.arguments("install", more))
-    }
-
-    fn uninstall(&self, more: &[&str]) -> Ended {
-        let mut all = vec!["uninstall", "azure", "-g", GROUP];
-        all.extend(more);
-        self.world.run(&all)
-    }
-
-    /// What the plan says of each resource: its id, and what is to be done.
-    fn plan(&self) -> BTreeMap<String, String> {
-        let plan: Value = serde_json::from_str(&self.install(&["-o", "json"]).done()).unwrap();
-        let text = |value: &Value| value.as_str().unwrap().to_owned();
-        let all = plan["resources"].as_array().unwrap().iter();
-        all.map(|one| (text(&one["id"]), text(&one["action"]))).collect()
-    }
-
-    fn variables(&self) -> BTreeMap<String, String> {
-        let text = self.world.run(&["local", "env"]).done();
-        let lines = text.lines().filter_map(|line| line.strip_prefix("export ")?.split_once('='));
-        lines.map(|(name, value)| (name.to_owned(), value.trim_matches('\'').to_owned())).collect()
-    }
-
-    /// A request to ARM by the owner of the subscription.
-    fn arm(&self, method: &str, path: &str, version: &str, body: Option<&Value>) -> (u16, Value) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            aci_operator::tls::install_provider();
-            let variables = self.variables();
-            let ca = std::fs::read(&variables["SSL_CERT_FILE"]).unwrap();
-            let roots = reqwest::Certificate::from_pem_bundle(&ca).unwrap();
-            let http = reqwest::Client::builder().tls_certs_only(roots).no_proxy().build().unwrap();
-            let form = url::form_urlencoded::Serializer::new(String::new())
-                .append_pair("grant_type", "client_credentials")
-                .append_pair("client_id", &variables["AZURE_CLIENT_ID"])
-                .append_pair("client_secret", &variables["AZURE_CLIENT_SECRET"])
-                .append_pair("scope", "https://management.azure.com/.default")
-                .finish();
-            let authority = variables["AZURE_AUTHORITY_HOST"].trim_end_matches('/');
-            let tenant = &variables["AZURE_TENANT_ID"];
-            let token = http.post(format!("{authority}/{tenant}/oauth2/v2.0/token"));
-            let token =
-                token.header("content-type", "application/x-www-form-urlencoded").body(form);
-            let token = token.send().await.unwrap().bytes().await.unwrap();
-            let token: Value = serde_json::from_slice(&token).unwrap();
-            let endpoint = variables["ACI_OPERATOR_RESOURCE_MANAGER_URL"].trim_end_matches('/');
-            let scope = format!("/subscriptions/{}", variables["AZURE_SUBSCRIPTION_ID"]);
-            let path = path.strip_prefix(&scope).unwrap_or(path);
-            let url = format!("{endpoint}{scope}{path}?api-version={version}");
-            let mut request = http
-                .request(method.parse().unwrap(), url)
-                .bearer_auth(token["access_token"].as_str().unwrap());
-            if let Some(body) = body {
-                request = request.header("content-type", "application/json").body(body.to_string());
-            }
-            let answer = request.send().await.unwrap();
-            let status = answer.status().as_u16();
-            let body = answer.bytes().await.unwrap();
-            (status, serde_json::from_slice(&body).unwrap_or_default())
-        })
-    }
-
-    fn put(&self, path: &str, version: &str, body: &Value) -> Value {
-        let (status, made) = self.arm("PUT", path, version, Some(body));
-        assert!((200..300).contains(&status), "{path}: {made}");
-        made
-    }
-
-    fn get(&self, path: &str, version: &str) -> Option<Value> {
-        let (status, found) = self.arm("GET", path, version, None);
-        (status == 200).then_some(found)
-    }
-
-    /// Ids of all that is in the two resource groups, and of custom roles and role assignments.
-    fn everything(&self) -> Vec<String> {
-        let mut all = Vec::new();
-        for group in [GROUP, "web"] {
-            let path = format!("/resourceGroups/{group}");
-            let found = self.get(&path, "2021-04-01");
-            all.extend(found.map(|group| group["id"].as_str().unwrap().to_owned()));
-            all.extend(self.ids(&format!("{path}/resources"), "2021-04-01"));
-        }
-        let roles = "/providers/Microsoft.Authorization/roleDefinitions";
-        let (_, roles) = self.arm("GET", roles, "2022-04-01", None);
-        let roles = roles["value"].as_array().unwrap().iter();
-        let custom = roles.filter(|role| role["properties"]["type"] == "CustomRole");
-        all.extend(custom.map(|role| role["id"].as_str().unwrap().to_owned()));
-        all.extend(self.ids("/providers/Microsoft.Authorization/roleAssignments", "2022-04-01"));
-        all.sort();
-        all
-    }
-
-    fn ids(&self, path: &str, version: &str) -> Vec<String> {
-        let found = self.get(path, version).unwrap_or_default();
-        let found = found["value"].as_array().cloned().unwrap_or_default();
-        found.iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect()
-    }
-
-    fn group(&self) -> Value {
-        let path = format!(
-            "/resourceGroups/{GROUP}/providers/Microsoft.ContainerInstance/containerGroups/aci-operator"
-        );
-        self.get(&path, "2023-05-01").unwrap()
-    }
-
-    /// Writes to ARM since local Azure's start.
-    fn writes(&self) -> u64 {
-        let text = self.world.run(&["local", "access", "-o", "json"]).done();
-        let all: Value = serde_json::from_str(&text).unwrap();
-        let counts = |one: &Value| -> u64 {
-            let allowed = one["allowed"].as_object().unwrap().iter();
-            allowed
-                .filter(|(action, _)| !action.ends_with("/read"))
-                .map(|(_, n)| n.as_u64().unwrap())
-                .sum()
-        };
-        all.as_array().unwrap().iter().map(counts).sum()
-    }
-}
+use place::{GROUP, IMAGE, Place};
 
 #[test]
 fn an_installation_is_made_found_again_and_taken_back() {
@@ -297,8 +143,37 @@ fn the_grant_in_the_directory_is_a_step_of_its_own() {
             && told.contains("18a4783c-866b-4cc7-a460-3d5e5662c884"),
         "{told}"
     );
+    let principal = told.split("servicePrincipals/").nth(1).unwrap();
+    let principal = principal.split('/').next().unwrap();
+    place.grant(principal, "18a4783c-866b-4cc7-a460-3d5e5662c884");
+    assert!(place.world.run(&which).done().contains("granted"));
     let absent = place.world.run(&["install", "graph-grant", "-g", "web"]);
     assert!(absent.complaint(2).contains("no such installation"));
+}
+
+#[test]
+fn owning_the_resource_groups_is_enough() {
+    let place = Place::new();
+    place.put(
+        &format!("/resourceGroups/{GROUP}"),
+        "2021-04-01",
+        &json!({"location": "westeurope"}),
+    );
+    let before = place.everything();
+    let somebody = place.owner_of(&["web", GROUP]);
+    let run = |arguments: &[&str]| {
+        let mut command = place.world.command(arguments);
+        super::ended(command.envs(&somebody))
+    };
+    run(&place.arguments("install", &["--yes"])).done();
+    let variables = place.group()["properties"]["containers"][0]["properties"].clone();
+    assert!(variables["environmentVariables"].as_array().unwrap().len() > 4);
+    let uninstall =
+        ["uninstall", "azure", "-g", GROUP, "--identity", &place.identity, "--manage", "web"];
+    run(&[&uninstall[..], &["--yes"]].concat()).done();
+    let mut after = place.everything();
+    after.retain(|id| !before.contains(id));
+    assert_eq!(after.len(), 2, "only what makes somebody an owner is new: {after:?}");
 }
 
 #[test]
@@ -327,5 +202,4 @@ fn a_plan_says_what_it_costs_and_which_rights_it_gives() {
         "x:1",
     ]);
     assert!(unnamed.complaint(2).contains("replace itself"));
-    assert!(std::path::Path::new(BINARY).exists());
 }

@@ -17,6 +17,7 @@ use door::Door;
 
 mod door;
 mod many;
+mod namespaces;
 mod outage;
 mod rights;
 mod takeover;
@@ -66,6 +67,7 @@ impl Cluster {
         self.world
             .command(&["run", "--cloud", "local", "--listen", listen])
             .envs(self.world.variables())
+            .envs(self.world.environment.iter().cloned())
             .env("ACI_OPERATOR_HOME", HOME)
             .env("KUBECONFIG", kubeconfig)
             .env("POD_NAME", name)

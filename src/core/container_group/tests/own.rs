@@ -16,7 +16,7 @@ fn it_is_neither_restarted_nor_replaced_nor_deleted() {
     let changed = Desired { digest: "1.key.changed".to_owned(), ..desired() };
     assert!(refused(&plan(Goal::Present(&changed), &own(), at(10))));
     let mut drifted = own();
-    group(&mut drifted).properties["osType"] = json!("Windows");
+    group(&mut drifted).properties["containers"][0]["image"] = json!("api:2");
     assert!(refused(&plan(Goal::Present(&desired()), &drifted, at(10))));
     assert!(refused(&plan(Goal::Absent, &own(), at(10))));
 }
