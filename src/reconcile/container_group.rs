@@ -84,8 +84,9 @@ impl Kind for ContainerGroup {
             Some(_) => true,
             None => azure.resource_groups.exists(&id.subscription, &id.resource_group).await?,
         };
-        let leaf = match ctx.secrets.pair(&entry.key).await? {
-            Some(pair) => Some(stored_leaf(pair)?),
+        // Without TLS there is none to look for, and most groups of many may be without.
+        let leaf = match self.spec.tls {
+            Some(_) => ctx.secrets.pair(&entry.key).await?.map(stored_leaf).transpose()?,
             None => None,
         };
         let endpoint = endpoint(self, group.as_ref());

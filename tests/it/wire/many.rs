@@ -33,7 +33,7 @@ pub(super) fn puts(count: usize) -> usize {
 
 /// The manifest of the `index`th group.
 pub(super) fn manifest(index: usize) -> String {
-    let tls = index % TLS_EVERY == 0;
+    let tls = index.is_multiple_of(TLS_EVERY);
     let (port, address, tls) = if tls {
         let sidecar = "sidecar: {image: registry.example.org/nginx:1}";
         let hosts = format!("hosts: [g{index}.example.org], upstream: {{port: 8000}}");
