@@ -89,17 +89,16 @@ impl App {
     ) -> Result<Self> {
         // Variables that `local env` prints and files that the daemon is given hold whole paths.
         let whole = |dir: PathBuf| std::path::absolute(&dir).map_err(|e| Error::file(&dir, &e));
-        let usual = || home::default_dir().ok_or(Error::NoHome);
+        let location = match location {
+            Some(location) => location,
+            None => Location::Directory(home::default_dir().ok_or(Error::NoHome)?),
+        };
         let (location, dir) = match location {
-            Some(Location::Directory(dir)) => {
+            Location::Directory(dir) => {
                 let dir = whole(dir)?;
                 (Location::Directory(dir.clone()), dir)
             }
-            Some(elsewhere) => (elsewhere, home::default_dir().unwrap_or_default()),
-            None => {
-                let dir = whole(usual()?)?;
-                (Location::Directory(dir.clone()), dir)
-            }
+            elsewhere => (elsewhere, home::default_dir().unwrap_or_default()),
         };
         Ok(Self { location, dir, cloud, namespace, clock: Arc::new(SystemClock) })
     }

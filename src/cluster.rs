@@ -143,6 +143,12 @@ impl Cluster {
         key.namespace.as_deref().unwrap_or_else(|| self.objects_namespace())
     }
 
+    /// Where objects are looked after: `None` is everywhere.
+    fn watched(&self) -> Vec<Option<&str>> {
+        let named = self.place.watched.iter().map(|name| Some(name.as_str()));
+        if self.place.watched.is_empty() { vec![None] } else { named.collect() }
+    }
+
     /// The key with its namespace.
     fn placed(&self, key: &ObjectKey) -> ObjectKey {
         ObjectKey { namespace: Some(self.namespace_of(key).to_owned()), ..key.clone() }

@@ -12,6 +12,7 @@ pub mod engine;
 mod entra;
 pub mod faults;
 mod graph;
+mod http;
 mod installation;
 mod kept;
 mod metadata;

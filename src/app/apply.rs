@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::manifests::Manifests;
 use super::view::{Item, Settled};
 use super::wire::Taken;
-use super::{App, Error, Home, Result, wire};
+use super::{App, Error, Home, Result, tenure, wire};
 use crate::core::{ConditionType, Truth};
 use crate::ports::{Change, ObjectKey};
 
@@ -111,9 +111,19 @@ impl App {
         done: &Done,
         watcher: Watcher<'_>,
     ) -> Result<Ended> {
-        home.refuse_moved().await?;
-        let lease = home.seat.take().await?.ok_or_else(|| Error::held(home))?;
-        home.fence.extend(tokio::time::Instant::now(), lease.term());
+        let tenure = tenure::take_free(home).await?;
+        tenure.during(self.loop_once(home, changes, keys, timeout, done, watcher)).await
+    }
+
+    async fn loop_once(
+        &self,
+        home: &Home,
+        changes: Vec<Change>,
+        keys: &[ObjectKey],
+        timeout: Duration,
+        done: &Done,
+        watcher: Watcher<'_>,
+    ) -> Result<Ended> {
         let operator = wire::Operator::new(self, home).await?;
         home.seat.pin_cloud(self.cloud_of(home).await?.as_str()).await?;
         let changes = stream::iter(changes).chain(stream::once(async { Change::Listed }));
@@ -129,7 +139,6 @@ impl App {
         };
         stop.cancel();
         running.await;
-        lease.release().await;
         Ok(ended)
     }
 

@@ -118,9 +118,3 @@ impl App {
         }
     }
 }
-
-impl Error {
-    pub(super) fn held(home: &Home) -> Self {
-        Self::Held(home.location.clone())
-    }
-}

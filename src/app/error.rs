@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{CloudName, Location};
+use super::{CloudName, Home, Location};
 use crate::core::Fault;
 use crate::ports::ObjectKey;
 
@@ -183,6 +183,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// Another process works on a home.
+    pub(super) fn held(home: &Home) -> Self {
+        Self::Held(home.location.clone())
+    }
+
     /// A problem with a file.
     pub(super) fn file(path: &Path, problem: &io::Error) -> Self {
         Self::File { path: path.to_owned(), problem: problem.to_string() }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{App, Error, Result, wire};
-use crate::core::Fault;
 use crate::core::container_group::{Group, GroupId, Scope, tags};
+use crate::core::{Fault, names};
 use crate::metrics::Metrics;
 use crate::ports::{Azure, Entry};
 use crate::reconcile::identity::Source;
@@ -164,24 +164,9 @@ fn seen(group: Group, home: &str) -> LiveGroup {
 
 /// Reads ARM's spelling of a container group's id, whose fixed parts come in any case.
 pub(super) fn parse_id(id: &str) -> Option<GroupId> {
-    let parts: Vec<_> = id.trim_matches('/').split('/').collect();
-    let [subscriptions, subscription, groups, resource_group, providers, space, kind, name] =
-        parts.as_slice()
-    else {
-        return None;
-    };
-    let fixed = [
-        (subscriptions, "subscriptions"),
-        (groups, "resourceGroups"),
-        (providers, "providers"),
-        (space, "Microsoft.ContainerInstance"),
-        (kind, "containerGroups"),
-    ];
-    fixed.iter().all(|(found, wanted)| found.eq_ignore_ascii_case(wanted)).then(|| GroupId {
-        subscription: (*subscription).to_owned(),
-        resource_group: (*resource_group).to_owned(),
-        name: (*name).to_owned(),
-    })
+    let [subscription, resource_group, name] =
+        names::resource_id(id, "Microsoft.ContainerInstance/containerGroups")?.map(str::to_owned);
+    Some(GroupId { subscription, resource_group, name })
 }
 
 #[cfg(test)]

@@ -68,13 +68,25 @@ pub(super) async fn take(
     }
 }
 
+/// Takes the home, which nobody else may be working on.
+///
+/// # Errors
+/// It cannot be taken, or another process works on it.
+pub(super) async fn take_free(home: &Home) -> Result<Tenure> {
+    if home.is_held().await? {
+        return Err(Error::held(home));
+    }
+    // Whoever was faster is waited for, as any daemon would.
+    take(home, &CancellationToken::new(), || ()).await?.ok_or(Error::Ended)
+}
+
 impl Tenure {
     /// Keeps the home while `work` runs, and gives it back then. A home that is lost ends the work at
     /// once, whatever it is at: another daemon is at it.
     ///
     /// # Errors
     /// Those of the work, or the home was lost.
-    pub(super) async fn during(mut self, work: impl Future<Output = Result<()>>) -> Result<()> {
+    pub(super) async fn during<T>(mut self, work: impl Future<Output = Result<T>>) -> Result<T> {
         let fence = self.fence.clone();
         let ended = CancellationToken::new();
         // A task of its own: no pass, however long it computes, delays a renewal.

@@ -4,14 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
-use tokio_util::sync::CancellationToken;
 
 use super::authority::issuer_key;
 use super::{App, Error, Home, Location, Result, tenure, wire};
-use crate::core::Secret;
 use crate::core::certificate::{Pair, read_root};
 use crate::core::requests::Requests;
+use crate::core::{Secret, references};
 use crate::files;
 use crate::ports::{Entry, ObjectKey};
 
@@ -38,31 +36,19 @@ impl App {
     pub async fn copy_home(&self, to: &Location, keep: bool) -> Result<Copied> {
         let other = self.at(to.clone())?;
         let (from, to) = (self.home().await?, other.home().await?);
-        for home in [&from, &to] {
-            if home.is_held().await? {
-                return Err(Error::held(home));
-            }
-        }
-        if !to.ledger.entries().await?.is_empty() {
-            return Err(Error::NotEmpty(to.location));
-        }
-        let stop = CancellationToken::new();
-        let (Some(leaving), Some(coming)) =
-            (tenure::take(&from, &stop, || ()).await?, tenure::take(&to, &stop, || ()).await?)
-        else {
-            return Err(Error::Ended);
-        };
-        let mut copied = Copied::default();
         // Too large for a stack: it holds every write of both homes.
         let work = Box::pin(async {
-            copied = copy(&from, &to).await?;
-            if !keep {
-                from.seat.set_moved(Some(&to.seat.place())).await?;
+            if !to.ledger.entries().await?.is_empty() {
+                return Err(Error::NotEmpty(to.location.clone()));
             }
-            Ok(())
+            let copied = copy(&from, &to).await?;
+            if !keep {
+                from.seat.set_moved(Some(&to.location.to_string())).await?;
+            }
+            Ok(copied)
         });
-        leaving.during(coming.during(work)).await?;
-        Ok(copied)
+        let leaving = tenure::take_free(&from).await?;
+        leaving.during(async { tenure::take_free(&to).await?.during(work).await }).await
     }
 
     /// Lets a home that was left work again.
@@ -99,11 +85,7 @@ impl App {
             let same = present.chain_pem == pair.chain_pem;
             return if same { Ok(key) } else { Err(Error::OtherRoot(key)) };
         }
-        if home.is_held().await? {
-            return Err(Error::held(&home));
-        }
-        let taken = tenure::take(&home, &CancellationToken::new(), || ()).await?;
-        let tenure = taken.ok_or(Error::Ended)?;
+        let tenure = tenure::take_free(&home).await?;
         tenure.during(async { Ok(home.secrets.set_pair(&key, &pair).await?) }).await?;
         Ok(key)
     }
@@ -152,8 +134,7 @@ async fn secrets(
     let mut names: BTreeSet<(Option<String>, String)> =
         home.secrets.secret_names().await?.into_keys().map(|name| (None, name)).collect();
     for entry in entries {
-        let mut found = BTreeSet::new();
-        secret_names(&entry.manifest["spec"], &mut found);
+        let found = references::secrets(&entry.manifest["spec"]);
         names.extend(found.into_iter().map(|name| (entry.key.namespace.clone(), name)));
     }
     let mut all = BTreeMap::new();
@@ -163,18 +144,6 @@ async fn secrets(
         }
     }
     Ok(all)
-}
-
-/// Names in `{secret: {name, key}}` and `secretRef: {name}`, at any depth.
-fn secret_names(tree: &Value, names: &mut BTreeSet<String>) {
-    for field in ["secret", "secretRef", "identityRef"] {
-        names.extend(tree[field]["name"].as_str().map(str::to_owned));
-    }
-    match tree {
-        Value::Object(map) => map.values().for_each(|value| secret_names(value, names)),
-        Value::Array(list) => list.iter().for_each(|value| secret_names(value, names)),
-        _ => {}
-    }
 }
 
 fn read_backup(path: &Path, now: DateTime<Utc>) -> Result<Pair> {

@@ -16,6 +16,7 @@ use super::fenced::Fenced;
 use super::limits::Limits;
 use super::{Azure, Cloud, Environment, Error, Observer, arm, credential, exec, graph};
 use crate::core::Credential;
+use crate::core::fault::describe;
 use crate::ports::{self, Fence};
 use crate::tls;
 
@@ -128,7 +129,7 @@ impl ports::Clients for Clients {
             kept.used = now;
             return Ok(kept.azure.clone());
         }
-        let told = |error: Error| super::fault::describe(&error);
+        let told = |error: Error| describe(&error);
         let principal = credential.principal();
         let token = credential::of(credential, &self.environment, &self.options)?;
         let azure = self.shared.sign_in(&principal, token).map_err(told)?;

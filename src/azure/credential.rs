@@ -21,8 +21,8 @@ use serde::Deserialize;
 use url::Url;
 
 use self::metadata::Patient;
-use super::fault::describe;
 use super::{Cloud, Error, arm};
+use crate::core::fault::describe;
 use crate::core::{Credential, Secret as Elided};
 use crate::{files, tls};
 

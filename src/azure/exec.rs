@@ -25,8 +25,8 @@ use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 use url::Url;
 
-use super::fault::describe;
 use crate::core::Fault;
+use crate::core::fault::describe;
 use crate::ports::{ExecSession, Fence};
 
 /// How faults of a session name their service.

@@ -11,6 +11,7 @@ use chrono::DateTime;
 use serde::Deserialize;
 
 use crate::core::Fault;
+use crate::core::fault::describe;
 
 /// How faults of ARM name their service.
 pub(super) const ARM: &str = "ARM";
@@ -163,24 +164,6 @@ pub(super) fn is_passing(error: &azure_core::Error) -> bool {
         }
     }
     false
-}
-
-/// An error with its sources, on one line; a source that its successor already tells is left out.
-pub(super) fn describe(error: &dyn Error) -> String {
-    let mut text = one_line(&error.to_string());
-    let mut at = error.source();
-    while let Some(error) = at {
-        let next = one_line(&error.to_string());
-        if !text.contains(&next) {
-            text = format!("{text}: {next}");
-        }
-        at = error.source();
-    }
-    text.chars().take(LONGEST_MESSAGE).collect()
-}
-
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use azure_core::http::StatusCode;
 use azure_storage_blob::StorageError;
 
 use crate::core::Fault;
+use crate::core::fault::describe;
 
 const SERVICE: &str = "Azure Storage";
 const REMEDY: &str = "the operator needs the role Storage Blob Data Contributor at both containers of \
@@ -35,7 +36,10 @@ pub fn code(e: &azure_core::Error) -> &str {
 /// An error of the client as ours.
 pub fn told(what: &str, e: azure_core::Error) -> Fault {
     let Some(status) = e.http_status() else {
-        return Fault::Unreachable { service: SERVICE, problem: format!("{what}: {}", chain(&e)) };
+        return Fault::Unreachable {
+            service: SERVICE,
+            problem: format!("{what}: {}", describe(&e)),
+        };
     };
     let code = code(&e).to_owned();
     let words = StorageError::try_from(e).ok().and_then(|error| error.message);
@@ -52,18 +56,4 @@ pub fn told(what: &str, e: azure_core::Error) -> Fault {
         500.. => Fault::Failing { service: SERVICE, message, retry_after: None },
         _ => Fault::Refused { service: SERVICE, code, message },
     }
-}
-
-/// An error with its causes: the outermost often says little.
-fn chain(e: &azure_core::Error) -> String {
-    let mut text = e.to_string();
-    let mut cause = std::error::Error::source(e);
-    while let Some(e) = cause {
-        let words = e.to_string();
-        if !text.contains(&words) {
-            text = format!("{text}: {words}");
-        }
-        cause = e.source();
-    }
-    text
 }

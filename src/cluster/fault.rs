@@ -1,10 +1,9 @@
 //! What the API server's refusals mean.
 
-use std::error::Error as _;
-
 use kube::core::Status;
 
 use crate::core::Fault;
+use crate::core::fault::describe;
 
 /// So much of a refusal's text is told: some repeat what was sent.
 const LONGEST: usize = 300;
@@ -22,18 +21,7 @@ pub(super) fn fault(error: &kube::Error) -> Fault {
             message: format!("an answer of another form, at column {}", problem.column()),
             retry_after: None,
         },
-        other => {
-            let mut problem = other.to_string();
-            let mut at = other.source();
-            while let Some(source) = at {
-                let text = source.to_string();
-                if !problem.contains(&text) {
-                    problem = format!("{problem}: {text}");
-                }
-                at = source.source();
-            }
-            Fault::Unreachable { service: KUBERNETES, problem }
-        }
+        other => Fault::Unreachable { service: KUBERNETES, problem: describe(other) },
     }
 }
 

@@ -32,10 +32,6 @@ impl Seat for Cluster {
         self.home.get().map_or("", |home| home.id.as_str())
     }
 
-    fn place(&self) -> String {
-        format!("kubernetes://{}", self.place.namespace)
-    }
-
     async fn pinned_cloud(&self) -> Result<Option<String>, Fault> {
         self.kept(secrets::CLOUD).await
     }
@@ -44,7 +40,7 @@ impl Seat for Cluster {
         match self.kept(secrets::CLOUD).await? {
             Some(pinned) if pinned == cloud => Ok(()),
             Some(pinned) => Err(Fault::Store {
-                what: self.place(),
+                what: format!("kubernetes://{}", self.place.namespace),
                 problem: format!(
                     "this home belongs to the cloud `{pinned}`, not to `{cloud}`: use another \
                      namespace"

@@ -73,13 +73,7 @@ impl Cluster {
         if self.shared.objects.is_complete() {
             return Ok(self.shared.objects.list(kind, namespace));
         }
-        let all = vec![None];
-        let own: Vec<_> = self.place.watched.iter().map(|name| Some(name.as_str())).collect();
-        let places = match namespace {
-            Some(_) => vec![namespace],
-            None if own.is_empty() => all,
-            None => own,
-        };
+        let places = if namespace.is_some() { vec![namespace] } else { self.watched() };
         let mut found = Vec::new();
         for place in places {
             let list = self.api(kind, place).list(&ListParams::default()).await;
@@ -90,13 +84,7 @@ impl Cluster {
 
     /// Applies `what` to the object as `manager`, who owns those fields and none else. An object that
     /// is gone, or was made anew, is not made: the uid is held against it.
-    async fn apply(
-        &self,
-        key: &ObjectKey,
-        manager: &str,
-        subresource: Option<&str>,
-        mut what: Value,
-    ) -> Result<(), Fault> {
+    async fn apply(&self, key: &ObjectKey, manager: &str, mut what: Value) -> Result<(), Fault> {
         self.may_write()?;
         let known = self.object(key).await?.ok_or_else(|| gone(key))?;
         let resource = resource(&key.kind);
@@ -106,9 +94,10 @@ impl Cluster {
         what["metadata"]["uid"] = json!(known.metadata.uid);
         let params = PatchParams::apply(manager).force();
         let (api, patch) = (self.of(key), Patch::Apply(&what));
-        let answer = match subresource {
-            Some(_) => api.patch_status(&key.name, &params, &patch).await,
-            None => api.patch(&key.name, &params, &patch).await,
+        let answer = if what.get("status").is_some() {
+            api.patch_status(&key.name, &params, &patch).await
+        } else {
+            api.patch(&key.name, &params, &patch).await
         };
         self.shared.objects.see(&key.kind, answer.map_err(|e| fault(&e))?);
         Ok(())
@@ -120,7 +109,7 @@ impl Cluster {
         manager: &str,
         status: Value,
     ) -> Result<(), Fault> {
-        self.apply(key, manager, Some("status"), json!({ "status": status })).await
+        self.apply(key, manager, json!({ "status": status })).await
     }
 }
 
@@ -218,7 +207,7 @@ impl Ledger for Cluster {
         let finalizers = object.metadata.finalizers.iter().flatten();
         if phase != Phase::Seen && !finalizers.into_iter().any(|name| name == FINALIZER) {
             let what = json!({"metadata": {"finalizers": [FINALIZER]}});
-            self.apply(&new.key, CLAIM_MANAGER, None, what).await?;
+            self.apply(&new.key, CLAIM_MANAGER, what).await?;
         }
         if claim == before {
             return Ok(());
@@ -299,17 +288,17 @@ impl Ledger for Cluster {
     }
 
     async fn events(&self, key: Option<&ObjectKey>) -> Result<Vec<CountedEvent>, Fault> {
-        let mut params = ListParams::default().fields(&format!("reportingController={NAME}"));
-        if let Some(key) = key {
-            let fields = format!("regarding.kind={},regarding.name={}", key.kind, key.name);
-            params = params.fields(&format!("reportingController={NAME},{fields}"));
-        }
-        let namespace = key.map(|key| self.namespace_of(key).to_owned());
-        let api: Api<KubernetesEvent> = match namespace {
-            Some(namespace) => Api::namespaced(self.client.clone(), &namespace),
-            None => Api::all(self.client.clone()),
+        let client = self.client.clone();
+        let (api, regarding): (Api<KubernetesEvent>, _) = match key {
+            Some(key) => (
+                Api::namespaced(client, self.namespace_of(key)),
+                format!(",regarding.kind={},regarding.name={}", key.kind, key.name),
+            ),
+            None => (Api::all(client), String::new()),
         };
-        let found = api.list(&params).await.map_err(|e| fault(&e))?.items;
+        let fields = format!("reportingController={NAME}{regarding}");
+        let found =
+            api.list(&ListParams::default().fields(&fields)).await.map_err(|e| fault(&e))?.items;
         let mut events: Vec<_> = found.iter().filter_map(counted).collect();
         events.sort_by_key(|event| event.last);
         Ok(events)

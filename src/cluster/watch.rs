@@ -45,16 +45,14 @@ impl Cluster {
 
     /// What is watched: each kind, in all namespaces or in each of some.
     fn rooms(&self) -> Vec<Room> {
-        let own = self.place.watched.iter().cloned().map(Some);
-        let namespaces: Vec<_> =
-            if self.place.watched.is_empty() { vec![None] } else { own.collect() };
-        let room = |kind, namespace: &Option<String>| Room {
+        let room = |kind, namespace: Option<&str>| Room {
             kind,
-            namespace: namespace.clone(),
+            namespace: namespace.map(str::to_owned),
             shown: None,
             listed: false,
         };
-        KINDS.iter().flat_map(|kind| namespaces.iter().map(move |n| room(*kind, n))).collect()
+        let watched = self.watched();
+        KINDS.iter().flat_map(|kind| watched.iter().map(move |n| room(*kind, *n))).collect()
     }
 
     fn watch_room(&self, index: usize, room: &Room) -> Watch {

@@ -79,6 +79,25 @@ pub enum Fault {
     },
 }
 
+/// The longest text of an error that is told, in characters.
+const LONGEST: usize = 2000;
+
+/// An error with its sources, on one line: the outermost often says little. A source that its successor
+/// already tells is left out.
+pub fn describe(error: &dyn std::error::Error) -> String {
+    let one_line = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut text = one_line(error.to_string());
+    let mut at = error.source();
+    while let Some(error) = at {
+        let next = one_line(error.to_string());
+        if !text.contains(&next) {
+            text = format!("{text}: {next}");
+        }
+        at = error.source();
+    }
+    text.chars().take(LONGEST).collect()
+}
+
 impl Fault {
     /// Whether the service said no before it changed anything: then the next read is not older than a
     /// write of ours.

@@ -38,16 +38,25 @@ pub fn dns_name(raw: &str) -> Result<String, String> {
     Ok(name)
 }
 
-/// Whether a text is the resource id of a user-assigned managed identity; ARM compares ids without
-/// case.
+/// Subscription, resource group and name in the id of a resource of a type such as
+/// `Microsoft.ContainerInstance/containerGroups`; ARM compares ids without case.
+pub fn resource_id<'a>(id: &'a str, of_type: &str) -> Option<[&'a str; 3]> {
+    let parts: Vec<_> = id.split('/').collect();
+    let ["", subscriptions, subscription, groups, group, providers, space, kind, name] =
+        parts.as_slice()
+    else {
+        return None;
+    };
+    let found = format!("{subscriptions}/{groups}/{providers}/{space}/{kind}");
+    let wanted = format!("subscriptions/resourceGroups/providers/{of_type}");
+    let named = [*subscription, *group, *name];
+    (found.eq_ignore_ascii_case(&wanted) && named.iter().all(|part| !part.is_empty()))
+        .then_some(named)
+}
+
+/// Whether a text is the resource id of a user-assigned managed identity.
 pub fn is_identity_id(id: &str) -> bool {
-    let parts: Vec<&str> = id.split('/').collect();
-    let fixed = [(1, "subscriptions"), (3, "resourceGroups"), (5, "providers")];
-    let kind = [(6, "Microsoft.ManagedIdentity"), (7, "userAssignedIdentities")];
-    parts.len() == 9
-        && parts[0].is_empty()
-        && parts[1..].iter().all(|part| !part.is_empty())
-        && fixed.iter().chain(&kind).all(|(at, word)| parts[*at].eq_ignore_ascii_case(word))
+    resource_id(id, "Microsoft.ManagedIdentity/userAssignedIdentities").is_some()
 }
 
 /// Whether `name` is `domain` or below it, as name constraints count it (RFC 5280 section 4.2.1.10).

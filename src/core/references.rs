@@ -4,7 +4,7 @@
 //! registration wait for nothing, its origins for those of the container group that it follows, and a
 //! group's origins for every field that its containers take.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -49,6 +49,37 @@ fn published(tree: &Value, found: &mut Vec<Field>) {
     match tree {
         Value::Object(map) => map.values().for_each(|value| published(value, found)),
         Value::Array(list) => list.iter().for_each(|value| published(value, found)),
+        _ => {}
+    }
+}
+
+/// A secret value that is named in place of a text: `{secret: {name, key}}` and nothing beside it; its
+/// name and key.
+pub fn secret(value: &Value) -> Option<(&str, &str)> {
+    let map = value.as_object().filter(|map| map.len() == 1)?;
+    let reference = map.get("secret")?.as_object().filter(|inner| inner.len() == 2)?;
+    Some((reference.get("name")?.as_str()?, reference.get("key")?.as_str()?))
+}
+
+/// Names of all secrets in a spec, or a part of one: of values, of a provided chain (`secretRef`), of an
+/// identity (`identityRef`).
+pub fn secrets(tree: &Value) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    collect_secrets(tree, &mut names);
+    names
+}
+
+fn collect_secrets(tree: &Value, names: &mut BTreeSet<String>) {
+    if let Some((name, _)) = secret(tree) {
+        names.insert(name.to_owned());
+        return;
+    }
+    for field in ["secretRef", "identityRef"] {
+        names.extend(tree[field]["name"].as_str().map(str::to_owned));
+    }
+    match tree {
+        Value::Object(map) => map.values().for_each(|value| collect_secrets(value, names)),
+        Value::Array(list) => list.iter().for_each(|value| collect_secrets(value, names)),
         _ => {}
     }
 }

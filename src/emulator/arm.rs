@@ -142,20 +142,20 @@ impl Arm {
                 let known = azure.is_known(now, caller.object);
                 json!({"value": known.then(|| azure.subscription()).as_slice()})
             })),
-            Route::Subscription(_) => found(world.with(|azure, _| azure.subscription())),
-            Route::Locations(_) => found(world.with(|azure, _| azure.locations())),
-            Route::Provider(_, namespace) => world.with(|azure, _| azure.provider(&namespace)),
+            Route::Subscription(_) => found(world.look(|azure, _| azure.subscription())),
+            Route::Locations(_) => found(world.look(|azure, _| azure.locations())),
+            Route::Provider(_, namespace) => world.look(|azure, _| azure.provider(&namespace)),
             Route::Register(_, namespace, registered) => {
                 world.with(|azure, _| azure.register(&namespace, registered))
             }
             Route::ResourceGroups(_) => {
-                let mut shown = world.with(Azure::list_resource_groups);
+                let mut shown = world.read(Azure::list_resource_groups);
                 self.readable(caller, authorize::READ_RESOURCE_GROUP, &mut shown);
                 found(json!({"value": shown}))
             }
             Route::ResourceGroup(_, name) => self.resource_group(&parts.method, &name, &body)?,
             Route::Contents(_, name) => {
-                let all = world.with(|azure, now| azure.list_resources(now, &name))?;
+                let all = world.read(|azure, now| azure.list_resources(now, &name))?;
                 found(json!({ "value": all }))
             }
             Route::Groups(_, home) => return self.list(parts, caller, home.as_deref()),
@@ -180,27 +180,26 @@ impl Arm {
                 self.on_rights(parts, caller, &route, &body)?
             }
             Route::OperationStatus(_, id) => {
-                world.with(|azure, now| azure.operation_status(now, &id))?
+                world.read(|azure, now| azure.operation_status(now, &id))?
             }
             Route::Storage(_, place) => self.account(&parts.method, caller, &place, &body).await?,
             Route::OperationResult(_, id) => {
-                world.with(|azure, now| azure.operation_result(now, &id))?
+                world.read(|azure, now| azure.operation_result(now, &id))?
             }
         };
         Ok(Answer::from(reply))
     }
 
     fn resource_group(&self, method: &Method, name: &str, body: &Value) -> Result<Reply, Error> {
-        let world = &self.world;
-        match *method {
-            Method::PUT => world.with(|azure, now| azure.put_resource_group(now, name, body)),
-            Method::DELETE => world.with(|azure, now| azure.delete_resource_group(now, name)),
+        self.world.on(method, |azure, now| match *method {
+            Method::PUT => azure.put_resource_group(now, name, body),
+            Method::DELETE => azure.delete_resource_group(now, name),
             Method::HEAD => {
-                let found = world.read(|azure, now| azure.get_resource_group(now, name));
+                let found = azure.get_resource_group(now, name);
                 Ok(Reply { status: if found.is_ok() { 204 } else { 404 }, body: None, poll: None })
             }
-            _ => world.read(|azure, now| azure.get_resource_group(now, name)),
-        }
+            _ => azure.get_resource_group(now, name),
+        })
     }
 
     fn list(&self, parts: &Parts, caller: &Principal, home: Option<&str>) -> Result<Answer, Error> {
@@ -245,7 +244,7 @@ impl Arm {
         name: &str,
         container: &str,
     ) -> Result<Reply, Error> {
-        let key = self.world.with(|azure, now| azure.logs_of(now, home, name, container))?;
+        let key = self.world.read(|azure, now| azure.logs_of(now, home, name, container))?;
         let tail = query(parts, "tail").and_then(|text| text.parse().ok());
         let timestamps = query(parts, "timestamps").is_some_and(|text| text == "true");
         let logs = self.world.engine.logs(&key, container, tail, timestamps).await;

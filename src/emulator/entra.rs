@@ -96,6 +96,16 @@ impl Entra {
         self.ledger.with(|ledger| *ledger = Ledger::default());
     }
 
+    /// Sees to it, for ever, that codes and tokens get on disk.
+    pub(super) async fn keep_saving(&self) {
+        self.ledger.keep_saving().await;
+    }
+
+    /// Puts on disk what is not there yet.
+    pub(super) fn flush(&self) {
+        self.ledger.flush();
+    }
+
     fn issuer(&self) -> String {
         format!("{}/v2.0", self.authority())
     }

@@ -187,9 +187,8 @@ impl Effect {
     /// What the effect applies to where the fault does not say.
     fn applies_to(&self, operation: Operation) -> bool {
         use Operation::{
-            BlobLease, BlobList, BlobRead, BlobWrite, Delete, EntraKeys, EntraSignIn, EntraToken,
-            Exec, GraphRead, GraphWrite, Identity, Patch, Poll, Put, Restart, RoleAssignment,
-            Start, Stop,
+            BlobLease, BlobWrite, Delete, EntraKeys, EntraSignIn, EntraToken, Exec, GraphRead,
+            GraphWrite, Identity, Patch, Poll, Put, Restart, RoleAssignment, Start, Stop,
         };
         match self {
             // Entra fails by itself: without it nobody gets as far as ARM. So does storage.
@@ -198,9 +197,7 @@ impl Effect {
                     && !operation.is_blob()
             }
             Self::BlobRefused { status: 409 | 412, .. } => matches!(operation, BlobWrite),
-            Self::BlobRefused { .. } => {
-                matches!(operation, BlobRead | BlobWrite | BlobList | BlobLease)
-            }
+            Self::BlobRefused { .. } => operation.is_blob(),
             Self::BlobAnswerLost => matches!(operation, BlobWrite | BlobLease),
             Self::Conflict => matches!(operation, Put | Delete | Start | Stop | Restart),
             Self::ExecRefused | Self::ExecDiesAfter { .. } => operation == Exec,

@@ -5,18 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 use chrono::TimeDelta;
-use futures::stream;
 use serde_json::Value;
 
 use super::directory::{Caller, Directory, Error, GraphAnswer, GraphRequest, LAG};
 use super::entra::{Entra, Refusal};
 use super::faults::{Effect, Operation};
+use super::http::reset;
 use super::kept::Kept;
 use super::requests::Requests;
 use super::world::World;
@@ -80,7 +80,7 @@ impl Graph {
             Ok(body) => request.body = body,
             Err(error) => return Some(self.refuse(&request, error)),
         }
-        let effects = self.world.with(|azure, _| azure.faults().inward(operation, None));
+        let effects = self.world.inward(operation, None);
         let now = (self.world.clock)();
         let handle = |directory: &mut Directory| {
             request.caller = client.map_or(Caller::None, |client| directory.caller(client));
@@ -191,10 +191,4 @@ fn response(answer: GraphAnswer) -> Response {
         *response.body_mut() = Body::from(body.to_string());
     }
     response
-}
-
-/// A body that fails before its first byte: the server gives up the connection with nothing sent.
-pub(super) fn reset() -> Response {
-    let failure = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
-    Response::new(Body::from_stream(stream::iter([Err::<Bytes, _>(failure)])))
 }

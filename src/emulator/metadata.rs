@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use super::entra::Entra;
 use super::faults::{Effect, Operation};
-use super::graph::reset;
+use super::http::reset;
 use super::model::{Asked, NoIdentity};
 use super::requests::Requests;
 use super::world::World;

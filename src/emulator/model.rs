@@ -46,7 +46,7 @@ use self::storage::Account;
 use crate::emulator::engine::GroupRun;
 use crate::emulator::faults::Faults;
 
-pub use self::authorization::{FoundPrincipal, Principal, PrincipalType, Right};
+pub use self::authorization::{FoundPrincipal, Principal, PrincipalType, Right, within};
 pub use self::error::Error;
 pub use self::group::Problem;
 pub use self::groups::Page;

@@ -137,13 +137,8 @@ pub async fn serve(config: Config, shutdown: impl Future<Output = ()>) -> Result
         storage: &storage,
     };
     let handle = Handle::new();
-    let mut addresses = vec![metadata::ADDRESS];
-    let Listeners { arm, entra: sign_in, graph, exec, blob, .. } = &listeners;
-    for listener in [arm, sign_in, graph, exec, blob] {
-        addresses.push(listener.local_addr()?);
-    }
     let (opened, doors) = mpsc::unbounded_channel();
-    let mut servers = site.listen(listeners, doors, &authority, &handle)?;
+    let (mut servers, addresses) = site.listen(listeners, doors, &authority, &handle)?;
     // Before the groups are taken up: their containers find local Azure from their first moment.
     let trusted = authority.bundle().into_bytes();
     config.engine.offer(Inside { addresses, trusted, opened }).await?;
@@ -151,9 +146,9 @@ pub async fn serve(config: Config, shutdown: impl Future<Output = ()>) -> Result
     write_federated_token(dir, &entra)?;
     servers.spawn(refresh(dir.clone(), Arc::clone(&entra)));
     servers.spawn({
-        let world = Arc::clone(&world);
+        let (world, entra) = (Arc::clone(&world), Arc::clone(&entra));
         async move {
-            world.keep_saving().await;
+            tokio::join!(world.keep_saving(), entra.keep_saving());
             Ok(())
         }
     });
@@ -171,6 +166,7 @@ pub async fn serve(config: Config, shutdown: impl Future<Output = ()>) -> Result
     // Containers that are being started may take long; the next start takes up what is cut off.
     let _ = tokio::time::timeout(GRACE, world.tasks.wait()).await;
     world.flush();
+    entra.flush();
     Ok(ended?)
 }
 
@@ -245,13 +241,14 @@ struct Site<'a> {
 }
 
 impl Site<'_> {
+    /// All servers, and the addresses that are to be had inside of groups too.
     fn listen(
         &self,
         listeners: Listeners,
         doors: UnboundedReceiver<Door>,
         authority: &Authority,
         handle: &Handle<SocketAddr>,
-    ) -> Result<JoinSet<io::Result<()>>, Error> {
+    ) -> Result<(JoinSet<io::Result<()>>, Vec<SocketAddr>), Error> {
         let (chain, key) = authority.leaf((self.config.clock)())?;
         let mut server = tls::server_config(chain.as_bytes(), key.as_bytes())?;
         // HTTP/1.1 only: with it an injected reset drops the whole connection.
@@ -267,10 +264,13 @@ impl Site<'_> {
             (listeners.blob, storage::routes(Arc::clone(self.storage), &requests)),
             (listeners.exec, exec_routes(sessions, Arc::clone(&self.config.engine))),
         ];
+        let mut addresses = vec![metadata::ADDRESS];
         let mut inside = HashMap::new();
         let mut servers = JoinSet::new();
         for (listener, routes) in public {
-            inside.insert(listener.local_addr()?.port(), routes.clone());
+            let address = listener.local_addr()?;
+            addresses.push(address);
+            inside.insert(address.port(), routes.clone());
             servers.spawn(serve_tls(listener, routes, tls.clone(), handle.clone()));
         }
         let metadata = self.metadata(&requests);
@@ -280,7 +280,7 @@ impl Site<'_> {
         let plain = axum_server::from_tcp(listeners.identity)?.handle(handle.clone());
         let routes = identity_routes(Arc::clone(self.entra));
         servers.spawn(plain.serve(routes.into_make_service()));
-        Ok(servers)
+        Ok((servers, addresses))
     }
 
     fn arm(&self, requests: &Arc<Requests>, sessions: &Arc<Sessions>) -> Arm {

@@ -21,12 +21,13 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use axum::response::Response;
 
-use self::answer::{Refused, reset};
+use self::answer::Refused;
 use self::azurite::Azurite;
 use self::operation::{Asked, What};
 use self::shared_key::AccountKey;
 use super::entra::Entra;
 use super::faults::{Effect, Operation};
+use super::http::{insert, reset};
 use super::requests::Requests;
 use super::world::World;
 
@@ -160,9 +161,7 @@ impl Storage {
         if let Err(refused) = self.authorize(parts, asked) {
             return refuse(refused);
         }
-        let effects = self
-            .world
-            .with(|azure, _| azure.faults().outward(asked.operation(), asked.container.as_deref()));
+        let effects = self.world.outward(asked.operation(), asked.container.as_deref());
         let mut lost = false;
         for effect in effects {
             match effect {
@@ -235,7 +234,7 @@ impl Storage {
         headers: &HeaderMap,
         body: Bytes,
     ) -> Result<(Passed, Bytes), StorageError> {
-        let accounts = self.world.with(|azure, _| azure.account_names());
+        let accounts = self.world.look(|azure, _| azure.account_names());
         let base = self.azurite.url(&accounts).await?;
         let mut headers = headers.clone();
         for name in NOT_FORWARDED {
@@ -274,11 +273,5 @@ struct Passed {
 impl Passed {
     fn status(&self) -> axum::http::StatusCode {
         self.status
-    }
-}
-
-fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
-    if let Ok(value) = HeaderValue::from_str(value) {
-        headers.insert(name, value);
     }
 }

@@ -5,13 +5,14 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use axum::http::Method;
 use chrono::{DateTime, Utc};
 use tokio_util::task::TaskTracker;
 
 use super::access::AccessLog;
 use super::directory::Directory;
 use super::engine::{ContainerState, Endpoints, Engine, EngineError, GroupRun};
-use super::faults::{Effect, Operation};
+use super::faults::{Effect, Faults, Operation};
 use super::kept::Kept;
 use super::model::{Azure, Principal, Problem, Right, Work};
 use super::proxy::Proxy;
@@ -74,29 +75,49 @@ impl World {
     /// Lets `act` read the model as it is now: what is over has ended. What `act` changes all the same is
     /// saved with the next change.
     pub(super) fn read<R>(self: &Arc<Self>, act: impl FnOnce(&mut Azure, DateTime<Utc>) -> R) -> R {
-        if self.look(Azure::is_due) {
+        let now = (self.clock)();
+        if self.model.look(|azure| azure.is_due(now)) {
             self.with(Azure::advance);
         }
-        let now = (self.clock)();
         self.model.look(|azure| act(azure, now))
+    }
+
+    /// Lets `act` answer a request: one that reads saves nothing.
+    pub(super) fn on<R>(
+        self: &Arc<Self>,
+        method: &Method,
+        act: impl FnOnce(&mut Azure, DateTime<Utc>) -> R,
+    ) -> R {
+        if matches!(*method, Method::GET | Method::HEAD) { self.read(act) } else { self.with(act) }
     }
 
     /// The faults that meet a request before it is served.
     pub(super) fn outward(self: &Arc<Self>, on: Operation, group: Option<&str>) -> Vec<Effect> {
+        self.faults(|faults| faults.outward(on, group))
+    }
+
+    /// The faults that meet a request as it is served.
+    pub(super) fn inward(self: &Arc<Self>, on: Operation, group: Option<&str>) -> Vec<Effect> {
+        self.faults(|faults| faults.inward(on, group))
+    }
+
+    /// A fault that is met is used up, which is a change; most of the time there is none.
+    fn faults(self: &Arc<Self>, meet: impl FnOnce(&mut Faults) -> Vec<Effect>) -> Vec<Effect> {
         if self.model.look(|azure| azure.faults().list().is_empty()) {
             return Vec::new();
         }
-        self.with(|azure, _| azure.faults().outward(on, group))
+        self.with(|azure, _| meet(azure.faults()))
     }
 
-    /// Sees to it, for ever, that the model gets on disk.
+    /// Sees to it, for ever, that model and directory get on disk.
     pub(super) async fn keep_saving(&self) {
-        self.model.keep_saving().await;
+        tokio::join!(self.model.keep_saving(), self.directory.keep_saving());
     }
 
     /// Puts on disk what is not there yet.
     pub(super) fn flush(&self) {
         self.model.flush();
+        self.directory.flush();
     }
 
     /// Lets `act` read the model.
@@ -107,9 +128,20 @@ impl World {
 
     /// Whether `principal` has `right` at `scope` now; the answer is remembered.
     pub(super) fn may(&self, principal: &Principal, right: Right<'_>, scope: &str) -> bool {
-        let may = self.look(|azure, now| azure.may(now, principal.object, right, scope));
-        self.access.note(principal, right, may);
-        may
+        self.may_any(principal, &[right], scope)
+    }
+
+    /// Whether `principal` has one of `rights` at `scope` now; remembered is the one that served, or the
+    /// first that did not.
+    pub(super) fn may_any(&self, principal: &Principal, rights: &[Right<'_>], scope: &str) -> bool {
+        let may = |right: &&Right<'_>| {
+            self.look(|azure, now| azure.may(now, principal.object, **right, scope))
+        };
+        let held = rights.iter().find(may);
+        if let Some(right) = held.or_else(|| rights.first()) {
+            self.access.note(principal, *right, held.is_some());
+        }
+        held.is_some()
     }
 
     /// Takes up what a restart interrupted: what still runs is published again, not restarted.

@@ -14,8 +14,6 @@ use crate::core::{Fault, Secret};
 pub trait Seat: Send + Sync {
     /// The home's id, the first half of the owner tag; minted once.
     fn id(&self) -> &str;
-    /// Where it is, for people.
-    fn place(&self) -> String;
     /// The cloud that the home belongs to, once pinned.
     async fn pinned_cloud(&self) -> Result<Option<String>, Fault>;
     /// Makes the home one of `cloud`, for good; one of another cloud is a fault.

@@ -84,7 +84,7 @@ impl Remote for Containers {
     }
 
     fn place(&self, name: &str) -> String {
-        if name.is_empty() { self.plain.url().to_string() } else { self.of(name).place(name) }
+        self.of(name).place(name)
     }
 
     async fn take(&self) -> Result<Option<Box<dyn Lease>>, Fault> {

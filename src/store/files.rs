@@ -115,9 +115,6 @@ impl Blobs for Files {
     }
 
     fn place(&self, name: &str) -> String {
-        if name.is_empty() {
-            return self.dir.display().to_string();
-        }
         self.dir.join(name).display().to_string()
     }
 

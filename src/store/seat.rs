@@ -22,10 +22,17 @@ struct Home {
     moved_to: Option<String>,
 }
 
+impl Home {
+    /// A new one.
+    fn new(id: String) -> Self {
+        Self { id, cloud: None, moved_to: None }
+    }
+}
+
 /// The id of the home in `blobs`; a new home gets one.
 pub(super) async fn identify(blobs: &dyn Blobs, random: &dyn Random) -> Result<String, Fault> {
     if blobs.get(HOME).await?.is_none() {
-        let home = Home { id: random.uuid()?, cloud: None, moved_to: None };
+        let home = Home::new(random.uuid()?);
         blobs.put(HOME, encode(blobs, HOME, &home)?, Expected::Nothing).await?;
     }
     // Whoever was first.
@@ -41,10 +48,6 @@ impl Seat for Store {
         &self.id
     }
 
-    fn place(&self) -> String {
-        self.blobs.place("")
-    }
-
     async fn pinned_cloud(&self) -> Result<Option<String>, Fault> {
         Ok(self.read::<Home>(HOME).await?.and_then(|home| home.cloud))
     }
@@ -52,12 +55,12 @@ impl Seat for Store {
     async fn pin_cloud(&self, cloud: &str) -> Result<(), Fault> {
         let mut other = None;
         self.update(HOME, |home: Option<Home>| {
-            other = home.and_then(|home| home.cloud);
+            let home = home.unwrap_or_else(|| Home::new(self.id.clone()));
+            other.clone_from(&home.cloud);
             if other.is_some() {
                 return Edit::Keep;
             }
-            let (id, cloud) = (self.id.clone(), Some(cloud.to_owned()));
-            Edit::Write(Home { id, cloud, moved_to: None })
+            Edit::Write(Home { cloud: Some(cloud.to_owned()), ..home })
         })
         .await?;
         match other {
@@ -80,8 +83,7 @@ impl Seat for Store {
     async fn assume(&self, identity: &HomeIdentity) -> Result<(), Fault> {
         let HomeIdentity { id, cloud, digest_key } = identity;
         self.set_digest_key(digest_key).await?;
-        let home = Home { id: id.clone(), cloud: cloud.clone(), moved_to: None };
-        self.write(HOME, &home).await
+        self.write(HOME, &Home { cloud: cloud.clone(), ..Home::new(id.clone()) }).await
     }
 
     async fn moved_to(&self) -> Result<Option<String>, Fault> {

@@ -9,7 +9,8 @@ use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions}
 use tokio::time::Instant;
 
 use crate::azure::Error;
-use crate::azure::fault::{describe, is_passing};
+use crate::azure::fault::is_passing;
+use crate::core::fault::describe;
 use crate::tls;
 
 /// The same address in every cloud; never routed.

@@ -4,7 +4,7 @@ use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use uuid::{Builder, Uuid, uuid};
 
 use super::Wanted;
-use crate::core::Invalid;
+use crate::core::{Invalid, names};
 
 /// The name space of ARM's template function `guid()`.
 const NAMESPACE: Uuid = uuid!("11fb06fb-712d-4ddd-98c7-e71bbd588830");
@@ -57,12 +57,7 @@ pub fn check(wanted: &Wanted) -> Result<(), Invalid> {
         return Err(Invalid::new("--manage", problem));
     }
     for id in &wanted.identities {
-        let parts: Vec<&str> = id.trim_start_matches('/').split('/').collect();
-        let identity = parts.len() == 8
-            && super::same(parts[0], "subscriptions")
-            && super::same(parts[5], "Microsoft.ManagedIdentity")
-            && super::same(parts[6], "userAssignedIdentities");
-        if !identity {
+        if !names::is_identity_id(&format!("/{}", id.trim_start_matches('/'))) {
             let problem =
                 format!("{id:?} is no id of a managed identity: `az identity show` tells it");
             return Err(Invalid::new("--identity", problem));

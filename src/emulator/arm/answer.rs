@@ -1,12 +1,12 @@
 //! One answer on ARM's wire: envelope, headers, polling URLs.
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
-use futures::stream;
 use uuid::Uuid;
 
 use super::limits::Remaining;
 use crate::emulator::faults::Effect;
+use crate::emulator::http::{insert, reset};
 use crate::emulator::model::{Error, NAMESPACE, Poll, Reply, STORAGE_NAMESPACE};
 
 const ASYNC_OPERATION: HeaderName = HeaderName::from_static("azure-asyncoperation");
@@ -144,17 +144,5 @@ fn poll_headers(headers: &mut HeaderMap, subscription: &str, reply: &Reply) {
             insert(headers, header::LOCATION, &format!("{subscription}/{path}?{query}"));
         }
         None => (),
-    }
-}
-
-/// A body that fails before its first byte: the server gives up the connection with nothing sent.
-fn reset() -> Response<Body> {
-    let failure = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
-    Response::new(Body::from_stream(stream::iter([Err::<Bytes, _>(failure)])))
-}
-
-fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
-    if let Ok(value) = HeaderValue::from_str(value) {
-        headers.insert(name, value);
     }
 }

@@ -62,8 +62,7 @@ impl Arm {
         let command = command.ok_or_else(|| {
             Error::new(400, "InvalidExecRequest", "The command of the exec request is missing.")
         })?;
-        let effects =
-            self.world.with(|azure, _| azure.faults().inward(Operation::Exec, Some(name)));
+        let effects = self.world.inward(Operation::Exec, Some(name));
         let password =
             secret().map_err(|e| Error::new(500, "InternalServerError", e.to_string()))?;
         let session = Session {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::route::Route;
 use super::{Arm, found, query};
-use crate::emulator::model::{Error, Principal, Reply, Right};
+use crate::emulator::model::{Error, Principal, Reply, Right, within};
 
 impl Arm {
     /// Answers on roles and assignments.
@@ -20,7 +20,7 @@ impl Arm {
         let filter = query(parts, "$filter").unwrap_or_default();
         let by = caller.object;
         let directory = &self.directory;
-        self.world.with(|azure, now| match (route, &parts.method) {
+        self.world.on(&parts.method, |azure, now| match (route, &parts.method) {
             (Route::Assignments(scope), _) => Ok(azure.list_assignments(scope, &filter)),
             (Route::Assignment(scope, name), &Method::PUT) => {
                 let id = body["properties"]["principalId"].as_str().and_then(|id| id.parse().ok());
@@ -45,7 +45,7 @@ impl Arm {
         caller: &Principal,
         home: Option<&str>,
     ) -> Result<Reply, Error> {
-        let mut shown = self.world.with(|azure, now| azure.list_identities(now, home))?;
+        let mut shown = self.world.read(|azure, now| azure.list_identities(now, home))?;
         self.readable(caller, "Microsoft.ManagedIdentity/userAssignedIdentities/read", &mut shown);
         Ok(found(json!({"value": shown})))
     }
@@ -58,7 +58,7 @@ impl Arm {
         name: &str,
         body: &Value,
     ) -> Result<Reply, Error> {
-        self.world.with(|azure, now| match *method {
+        self.world.on(method, |azure, now| match *method {
             Method::PUT => azure.put_identity(now, home, name, body),
             Method::DELETE => azure.delete_identity(now, home, name),
             _ => azure.get_identity(now, home, name),
@@ -67,11 +67,11 @@ impl Arm {
 
     /// Leaves of `resources` those that the caller may read.
     pub(super) fn readable(&self, caller: &Principal, action: &str, resources: &mut Vec<Value>) {
-        self.world.look(|azure, now| {
-            resources.retain(|resource| {
-                let id = resource["id"].as_str().unwrap_or_default();
-                azure.may(now, caller.object, Right::Action(action), id)
-            });
+        let right = Right::Action(action);
+        let scopes = self.world.look(|azure, now| azure.scopes(now, caller.object, right));
+        resources.retain(|resource| {
+            let id = resource["id"].as_str().unwrap_or_default();
+            scopes.iter().any(|scope| within(id, scope))
         });
     }
 }

@@ -126,42 +126,42 @@ impl Arm {
         match place {
             Place::CheckName => {
                 let name = body["name"].as_str().unwrap_or_default();
-                Ok(world.with(|azure, _| azure.check_account_name(name)))
+                Ok(world.look(|azure, _| azure.check_account_name(name)))
             }
-            Place::Operation(id) => world.with(|azure, now| azure.account_operation(now, id)),
+            Place::Operation(id) => world.read(|azure, now| azure.account_operation(now, id)),
             Place::Accounts(home) => {
                 let mut shown =
-                    world.with(|azure, now| azure.list_accounts(now, home.as_deref()))?;
+                    world.read(|azure, now| azure.list_accounts(now, home.as_deref()))?;
                 self.readable(caller, &format!("{ACCOUNT_TYPE}/read"), &mut shown);
                 Ok(found(json!({"value": shown})))
             }
             Place::Account(home, name) if *method == Method::PUT => {
                 self.put_account(home, name, body).await
             }
-            Place::Account(home, name) => world.with(|azure, now| match *method {
+            Place::Account(home, name) => world.on(method, |azure, now| match *method {
                 Method::PATCH => azure.patch_account(now, home, name, body),
                 Method::DELETE => azure.delete_account(now, home, name),
                 _ => azure.get_account(now, home, name),
             }),
             Place::Keys(home, name) => {
-                let created = world.with(|azure, now| azure.get_account(now, home, name))?;
+                let created = world.read(|azure, now| azure.get_account(now, home, name))?;
                 let created = &created.body.unwrap_or_default()["properties"]["creationTime"];
                 let keys = self.storage.keys(&name.to_ascii_lowercase());
                 let view = |(name, value)| json!({"keyName": name, "value": value, "permissions": "FULL", "creationTime": created});
                 let keys: Vec<_> = keys.into_iter().map(view).collect();
                 Ok(Reply { status: 200, body: Some(json!({"keys": keys})), poll: None })
             }
-            Place::Service(home, name) => world.with(|azure, now| match *method {
+            Place::Service(home, name) => world.on(method, |azure, now| match *method {
                 Method::PUT => azure.put_blob_service(now, home, name, body),
                 _ => azure.get_blob_service(now, home, name),
             }),
-            Place::Policy(home, name) => world.with(|azure, now| match *method {
+            Place::Policy(home, name) => world.on(method, |azure, now| match *method {
                 Method::PUT => azure.put_management_policy(now, home, name, body),
                 Method::DELETE => azure.delete_management_policy(now, home, name),
                 _ => azure.get_management_policy(now, home, name),
             }),
             Place::Containers(home, name) => {
-                world.with(|azure, now| azure.list_containers(now, home, name))
+                world.read(|azure, now| azure.list_containers(now, home, name))
             }
             Place::Container(home, account, name) => {
                 self.container(method, (home, account), name, body).await
@@ -191,7 +191,7 @@ impl Arm {
         body: &Value,
     ) -> Result<Reply, Error> {
         let place = (home, account);
-        let reply = self.world.with(|azure, now| match *method {
+        let reply = self.world.on(method, |azure, now| match *method {
             Method::PUT => azure.put_container(now, place, name, body),
             Method::DELETE => azure.delete_container(now, place, name),
             _ => azure.get_container(now, place, name),

@@ -102,12 +102,18 @@ impl Azure {
         Error::new(403, "LinkedAuthorizationFailed", message)
     }
 
+    /// Where a principal has a right now: there, and at all that is below.
+    pub fn scopes(&self, now: Now, principal: Uuid, right: Right<'_>) -> Vec<String> {
+        let held = self.held(now, principal).filter(|(role, _)| role.gives(right));
+        held.map(|(_, scope)| scope).collect()
+    }
+
     /// The roles that count for a principal now, each with its scope.
     fn held(&self, now: Now, principal: Uuid) -> impl Iterator<Item = (Role, String)> {
         let counts =
             move |held: &Assignment| held.principal == principal && held.counts_from <= now;
-        let given = self.assignments().into_iter().filter(counts);
-        given.filter_map(|held| Some((self.role(held.role)?, held.scope)))
+        let given = self.assignments().filter(move |held| counts(held));
+        given.filter_map(|held| Some((self.role(held.role)?, held.scope.clone())))
     }
 
     fn role(&self, id: Uuid) -> Option<Role> {
@@ -124,7 +130,7 @@ impl Azure {
 const RESOURCE_GROUP: usize = 4;
 
 /// Whether `scope` is `root` or below it.
-fn within(scope: &str, root: &str) -> bool {
+pub fn within(scope: &str, root: &str) -> bool {
     let (scope, root) = (parts(scope), parts(root));
     scope.len() >= root.len() && scope.iter().zip(&root).all(|(a, b)| a.eq_ignore_ascii_case(b))
 }

@@ -9,12 +9,8 @@ impl Azure {
     pub fn list_resources(&mut self, now: Now, resource_group: &str) -> Result<Vec<Value>, Error> {
         let mut all = self.list_identities(now, Some(resource_group))?;
         all.extend(self.list_accounts(now, Some(resource_group))?);
-        let mut skip = Some(0);
-        while let Some(from) = skip {
-            let page = self.list(now, Some(resource_group), from)?;
-            all.extend(page.value);
-            skip = page.next;
-        }
+        let groups = self.listed(Some(resource_group)).into_iter();
+        all.extend(groups.filter_map(|id| self.list_view(now, id)));
         let generic = |one: &Value| {
             json!({
                 "id": one["id"], "name": one["name"], "type": one["type"],

@@ -67,6 +67,16 @@ impl Error {
         Self::new(404, "ResourceNotFound", message)
     }
 
+    /// A resource cannot be put into another region.
+    pub(super) fn moved(name: &str, location: &str, resource_group: &str, wanted: &str) -> Self {
+        let message = format!(
+            "The resource '{name}' already exists in location '{location}' in resource group \
+             '{resource_group}'. A resource with the same name cannot be created in location \
+             '{wanted}'. Please select a new resource name."
+        );
+        Self::new(409, "InvalidResourceLocation", message)
+    }
+
     pub(super) fn container_not_found(group: &str, container: &str) -> Self {
         let message =
             format!("The container '{container}' in container group '{group}' is not found.");

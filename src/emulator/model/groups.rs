@@ -117,15 +117,20 @@ impl Azure {
         if let Some(name) = resource_group {
             self.resource_group(name)?;
         }
-        let here = |id: &GroupId| resource_group.is_none_or(|name| id.0.eq_ignore_ascii_case(name));
-        // A group that a late read does not show yet.
-        let shown =
-            |id: &&GroupId| here(id) && self.lags.get(*id).is_none_or(|lag| lag.view.is_some());
-        let ids: BTreeSet<_> = self.groups.keys().chain(self.lags.keys()).filter(shown).collect();
+        let ids = self.listed(resource_group);
         let page = self.settings.page.max(1);
         let next = (ids.len() > skip + page).then_some(skip + page);
         let ids = ids.into_iter().skip(skip).take(page);
         Ok(Page { value: ids.filter_map(|id| self.list_view(now, id)).collect(), next })
+    }
+
+    /// What a LIST shows.
+    pub(super) fn listed(&self, resource_group: Option<&str>) -> BTreeSet<&GroupId> {
+        let here = |id: &GroupId| resource_group.is_none_or(|name| id.0.eq_ignore_ascii_case(name));
+        // A group that a late read does not show yet.
+        let shown =
+            |id: &&GroupId| here(id) && self.lags.get(*id).is_none_or(|lag| lag.view.is_some());
+        self.groups.keys().chain(self.lags.keys()).filter(shown).collect()
     }
 
     /// DELETE: 204 where there is none, 202 while containers are stopped, 200 where none run.
@@ -262,7 +267,7 @@ impl Azure {
             },
             home,
             name: old.map_or(name, |old| &old.name).to_owned(),
-            location: location(&body["location"])?,
+            location: location(super::GROUP_TYPE, &body["location"])?,
             tags,
             carries,
             zones: body.get("zones").filter(|value| !value.is_null()).cloned(),
@@ -282,7 +287,7 @@ impl Azure {
         let name = &new.name;
         if let Some(old) = old {
             if old.location != new.location {
-                return Err(elsewhere(old, &new.location));
+                return Err(Error::moved(&old.name, &old.location, &old.home, &new.location));
             }
             if old.terminated().is_some() {
                 return Err(Error::terminated(name));
@@ -331,7 +336,7 @@ impl Azure {
         shown
     }
 
-    fn list_view(&self, now: Now, id: &GroupId) -> Option<Value> {
+    pub(super) fn list_view(&self, now: Now, id: &GroupId) -> Option<Value> {
         let Some(lag) = self.lags.get(id) else { return self.view(now, id, Detail::Resource) };
         let mut shown = lag.view.clone()?;
         view::without_instance_views(&mut shown);
@@ -373,26 +378,16 @@ fn unreadable(path: &str) -> Error {
     Error::bad("InvalidRequestContent", message)
 }
 
-fn location(given: &Value) -> Result<String, Error> {
+/// The region of a resource of a type.
+pub(super) fn location(kind: &str, given: &Value) -> Result<String, Error> {
     let Some(given) = given.as_str() else {
         let message = "The location property is required for this definition.";
         return Err(Error::bad("LocationRequired", message));
     };
     let known = normalise::region(given).map(str::to_owned);
     known.ok_or_else(|| {
-        let message = format!(
-            "The provided location '{given}' is not available for resource type '{}'.",
-            super::GROUP_TYPE
-        );
+        let message =
+            format!("The provided location '{given}' is not available for resource type '{kind}'.");
         Error::bad("LocationNotAvailableForResourceType", message)
     })
-}
-
-fn elsewhere(old: &Group, location: &str) -> Error {
-    let message = format!(
-        "The resource '{}' already exists in location '{}' in resource group '{}'. A resource with \
-         the same name cannot be created in location '{location}'. Please select a new resource name.",
-        old.name, old.location, old.home
-    );
-    Error::new(409, "InvalidResourceLocation", message)
 }

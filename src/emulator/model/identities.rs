@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::{Azure, Error, GroupId, IDENTITY_NAMESPACE, Now, Reply, normalise, validate};
+use super::groups::location;
+use super::{Azure, Error, GroupId, IDENTITY_NAMESPACE, Now, Reply, validate};
 
 /// The resource type.
 pub const IDENTITY_TYPE: &str = "Microsoft.ManagedIdentity/userAssignedIdentities";
@@ -58,13 +59,14 @@ impl Azure {
         self.check_registered(IDENTITY_NAMESPACE)?;
         check_name(name)?;
         let home = self.open_resource_group(home)?.name().to_owned();
-        let given = body["location"].as_str().ok_or_else(location_missing)?;
-        let location = normalise::region(given).ok_or_else(|| elsewhere(given))?.to_owned();
+        let location = location(IDENTITY_TYPE, &body["location"])?;
         let tags = body["tags"].as_object().cloned().unwrap_or_default();
         validate::tags(&tags)?;
         let id = GroupId::new(&home, name);
         let (status, ids) = match self.identities.get(&id) {
-            Some(old) if old.location != location => return Err(moved(old, &location)),
+            Some(old) if old.location != location => {
+                return Err(Error::moved(&old.name, &old.location, &old.home, &location));
+            }
             Some(old) => (200, old.ids),
             None => (201, self.next_identity()),
         };
@@ -81,7 +83,7 @@ impl Azure {
         self.advance(now);
         self.resource_group(home)?;
         let found = self.identities.get(&GroupId::new(home, name));
-        let found = found.ok_or_else(|| not_found(home, name))?;
+        let found = found.ok_or_else(|| Error::resource_not_found(IDENTITY_TYPE, home, name))?;
         Ok(Reply::new(200, self.identity_view(found)))
     }
 
@@ -175,32 +177,4 @@ fn check_name(name: &str) -> Result<(), Error> {
          underscores, and start with a letter or number."
     );
     Err(Error::bad("InvalidResourceName", message))
-}
-
-fn location_missing() -> Error {
-    Error::bad("LocationRequired", "The location property is required for this definition.")
-}
-
-fn elsewhere(given: &str) -> Error {
-    let message = format!(
-        "The provided location '{given}' is not available for resource type '{IDENTITY_TYPE}'."
-    );
-    Error::bad("LocationNotAvailableForResourceType", message)
-}
-
-fn moved(old: &UserAssigned, location: &str) -> Error {
-    let message = format!(
-        "The resource '{}' already exists in location '{}' in resource group '{}'. A resource with \
-         the same name cannot be created in location '{location}'. Please select a new resource name.",
-        old.name, old.location, old.home
-    );
-    Error::new(409, "InvalidResourceLocation", message)
-}
-
-fn not_found(home: &str, name: &str) -> Error {
-    let message = format!(
-        "The Resource '{IDENTITY_TYPE}/{name}' under resource group '{home}' was not found. For more \
-         details please go to https://aka.ms/ARMResourceNotFoundFix"
-    );
-    Error::new(404, "ResourceNotFound", message)
 }

@@ -74,8 +74,7 @@ impl Azure {
         Ok(Reply::empty(202).polled(Poll::Location(operation)))
     }
 
-    /// Takes the next step of every deletion: each container group as soon as it can go, then the
-    /// resource group itself.
+    /// Whether a deletion is under way.
     pub(super) fn deletes_resource_groups(&self) -> bool {
         self.resource_groups.values().any(|group| group.deleting.is_some())
     }

@@ -284,13 +284,7 @@ impl Account {
 
     fn check_unchanged(&self, location: &str, kind: &str) -> Result<(), Error> {
         if self.location != location {
-            let message = format!(
-                "The resource '{}' already exists in location '{}' in resource group '{}'. A resource \
-                 with the same name cannot be created in location '{location}'. Please select a new \
-                 resource name.",
-                self.name, self.location, self.resource_group
-            );
-            return Err(Error::new(409, "InvalidResourceLocation", message));
+            return Err(Error::moved(&self.name, &self.location, &self.resource_group, location));
         }
         if self.kind != kind {
             let message = format!("The kind of the storage account {} cannot change.", self.name);

@@ -13,7 +13,7 @@ use crate::emulator::model::{AccountFacts, Right};
 impl Storage {
     /// Whether the request may be served at all.
     pub(super) fn authorize(&self, parts: &Parts, asked: &Asked) -> Result<(), Refused> {
-        let facts = self.world.with(|azure, _| azure.account_facts(&asked.account));
+        let facts = self.world.look(|azure, _| azure.account_facts(&asked.account));
         let facts = facts.ok_or_else(Refused::no_account)?;
         if !facts.public {
             return Err(Refused::closed());
@@ -39,12 +39,7 @@ impl Storage {
         let actions = asked.actions();
         let kind = if asked.is_data() { Right::Data } else { Right::Action };
         let rights: Vec<Right<'_>> = actions.iter().map(|action| kind(action)).collect();
-        let held = self.world.with(|azure, now| {
-            rights.iter().find(|right| azure.may(now, caller.object, **right, &scope))
-        });
-        // Asked for again, to be remembered as the one right that served.
-        let right = held.or_else(|| rights.first());
-        let may = right.is_some_and(|right| self.world.may(&caller, *right, &scope));
+        let may = self.world.may_any(&caller, &rights, &scope);
         if may { Ok(()) } else { Err(Refused::no_right()) }
     }
 

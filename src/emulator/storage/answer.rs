@@ -4,14 +4,11 @@
 //! status-and-error-codes2,authorize-with-azure-active-directory}; details of tokens: Azure/azure-sdk-for-java
 //! #8667, Azure/AzureStor #119.
 
-use std::io;
-
 use axum::body::{Body, Bytes};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use chrono::{DateTime, SecondsFormat, Utc};
-use futures::stream;
 use uuid::Uuid;
 
 use super::operation::{Asked, What};
@@ -192,10 +189,4 @@ pub(super) fn passed(head: &Passed, body: Bytes) -> Response {
         }
     }
     response
-}
-
-/// A body that fails before its first byte: the server gives up the connection with nothing sent.
-pub(super) fn reset() -> Response {
-    let failure = io::Error::from(io::ErrorKind::ConnectionReset);
-    Response::new(Body::from_stream(stream::iter([Err::<Bytes, _>(failure)])))
 }

@@ -88,11 +88,9 @@ async fn user_part(object: &ContainerGroup, ctx: &Ctx) -> Result<Value, Stop> {
         let known = api::fields();
         map.retain(|name, _| known.property(name).is_some());
     }
-    let mut wanted = BTreeSet::new();
-    secret_names(&tree, &mut wanted);
     let namespace = object.metadata.namespace.as_deref();
     let mut secrets = BTreeMap::new();
-    for name in wanted {
+    for name in references::secrets(&tree) {
         if let Some(keys) = ctx.secrets.secret(namespace, &name).await? {
             secrets.insert(name, keys);
         }
@@ -102,31 +100,12 @@ async fn user_part(object: &ContainerGroup, ctx: &Ctx) -> Result<Value, Stop> {
     Ok(tree)
 }
 
-/// A secret that is named in place of a value: `{secret: {name, key}}` and nothing beside it.
-fn reference(value: &Value) -> Option<(&str, &str)> {
-    let map = value.as_object().filter(|map| map.len() == 1)?;
-    let reference = map.get("secret")?.as_object().filter(|inner| inner.len() == 2)?;
-    Some((reference.get("name")?.as_str()?, reference.get("key")?.as_str()?))
-}
-
-fn secret_names(tree: &Value, names: &mut BTreeSet<String>) {
-    if let Some((name, _)) = reference(tree) {
-        names.insert(name.to_owned());
-        return;
-    }
-    match tree {
-        Value::Object(map) => map.values().for_each(|value| secret_names(value, names)),
-        Value::Array(list) => list.iter().for_each(|value| secret_names(value, names)),
-        _ => {}
-    }
-}
-
 /// Puts secret texts where they are named; `secureValueFrom` becomes ACI's `secureValue`.
 fn put_secrets(
     tree: &mut Value,
     secrets: &BTreeMap<String, BTreeMap<String, Secret>>,
 ) -> Result<(), String> {
-    if let Some((name, key)) = reference(tree) {
+    if let Some((name, key)) = references::secret(tree) {
         let text = secrets.get(name).and_then(|keys| keys.get(key)).ok_or_else(|| {
             format!("secret `{name}` has no key `{key}`: `aci-operator secret set {name} {key}`")
         })?;
@@ -302,9 +281,7 @@ mod tests {
             ]}],
             "volumes": [{"name": "v", "secret": {"f": {"secret": {"name": "db", "key": "file"}}}}],
         });
-        let mut names = BTreeSet::new();
-        secret_names(&tree, &mut names);
-        assert_eq!(names.into_iter().collect::<Vec<_>>(), ["db"]);
+        assert_eq!(references::secrets(&tree).into_iter().collect::<Vec<_>>(), ["db"]);
         let secret = |text: &str| Secret::new(text);
         let keys = [("password".to_owned(), secret("p")), ("file".to_owned(), secret("q"))];
         let secrets = [("db".to_owned(), keys.into())].into();

@@ -11,7 +11,7 @@ use axum::response::Response;
 use super::Site;
 use crate::emulator::entra::refused::Refused;
 use crate::emulator::faults::{Effect, Operation};
-use crate::emulator::graph;
+use crate::emulator::http;
 
 /// Injects faults, and notes the request.
 pub(super) async fn watch(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
@@ -28,7 +28,7 @@ pub(super) async fn watch(State(site): State<Arc<Site>>, request: Request, next:
     };
     let status = answer.as_ref().map(|answer| answer.status().as_u16());
     site.requests.note(arrived, &method, &path, operation, status);
-    answer.unwrap_or_else(graph::reset)
+    answer.unwrap_or_else(http::reset)
 }
 
 fn operation(path: &str) -> Operation {
@@ -45,7 +45,7 @@ struct Silence;
 impl Site {
     /// What an injected fault answers with; none where there is no such fault.
     async fn fault(&self, operation: Operation) -> Option<Result<Response, Silence>> {
-        let effects = self.world.with(|azure, _| azure.faults().outward(operation, None));
+        let effects = self.world.outward(operation, None);
         for effect in effects {
             let (status, retry) = match effect {
                 Effect::Latency { millis } => {

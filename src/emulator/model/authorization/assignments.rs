@@ -3,6 +3,7 @@
 //! Sources: learn.microsoft.com/rest/api/authorization/role-assignments and
 //! learn.microsoft.com/azure/role-based-access-control/{role-assignments-list-rest,troubleshooting}.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use chrono::{DateTime, TimeDelta};
@@ -93,12 +94,12 @@ impl Azure {
             let old = old.clone();
             return Ok(Reply::new(200, self.assignment_view(&old)));
         }
-        let same = |held: &&Assignment| {
+        let same = |held: &Cow<'_, Assignment>| {
             (held.role, held.principal) == (wanted.role, wanted.principal)
                 && within(&held.scope, scope)
                 && within(scope, &held.scope)
         };
-        if let Some(twin) = self.assignments().iter().find(same) {
+        if let Some(twin) = self.assignments().find(same) {
             let message = format!(
                 "The role assignment already exists. The ID of the existing role assignment is {}.",
                 twin.name.simple()
@@ -126,7 +127,7 @@ impl Azure {
     pub fn get_assignment(&self, scope: &str, name: &str) -> Result<Reply, Error> {
         let found = name.parse().ok().and_then(|name| {
             let wanted = key(scope, name);
-            self.assignments().into_iter().find(|held| key(&held.scope, held.name) == wanted)
+            self.assignments().find(|held| key(&held.scope, held.name) == wanted)
         });
         let found = found.ok_or_else(|| {
             let message = format!("The role assignment '{name}' is not found.");
@@ -140,7 +141,7 @@ impl Azure {
     pub fn list_assignments(&self, scope: &str, filter: &str) -> Reply {
         let at_scope = filter.to_ascii_lowercase().contains("atscope()");
         let principal = quoted(filter, "principalId eq ").or_else(|| quoted(filter, "assignedTo("));
-        let shown = self.assignments().into_iter().filter(|held| {
+        let shown = self.assignments().filter(|held| {
             (within(scope, &held.scope) || !at_scope && within(&held.scope, scope))
                 && principal
                     .as_ref()
@@ -231,7 +232,7 @@ impl Azure {
     }
 
     /// All, those of the subscription's owners too.
-    pub(super) fn assignments(&self) -> Vec<Assignment> {
+    pub(super) fn assignments(&self) -> impl Iterator<Item = Cow<'_, Assignment>> {
         let owners = self.settings.owners.iter().map(|owner| Assignment {
             name: self.derived(&format!("owner/{owner}")),
             scope: self.subscription_scope(),
@@ -244,7 +245,8 @@ impl Azure {
             by: None,
             counts_from: DateTime::UNIX_EPOCH,
         });
-        owners.chain(self.authorization.assignments.values().cloned()).collect()
+        let given = self.authorization.assignments.values();
+        owners.map(Cow::Owned).chain(given.map(Cow::Borrowed))
     }
 
     fn assignment_view(&self, held: &Assignment) -> Value {
