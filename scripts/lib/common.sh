@@ -64,6 +64,17 @@ as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
 }
 
+# Any Go from 1.21 on fetches the one that a go.mod names.
+need_go() { command -v go >/dev/null || need_packages golang-go; }
+
+# ensure_cargo_tool NAME VERSION: a program that cargo finds, built where it is missing. Unoptimised: it
+# runs for a second, and its build is what takes time.
+ensure_cargo_tool() {
+  command -v "$1" >/dev/null || [ -x "$TARGET/tools/bin/$1" ] ||
+    CARGO_TARGET_DIR=$TARGET/tools/build cargo install --locked --debug --version "$2" \
+      --root "$TARGET/tools" "$1"
+}
+
 # need_packages PACKAGE...: installs those Debian packages that are missing.
 need_packages() {
   local missing=() package

@@ -64,16 +64,9 @@ ensure_operator_image() {
 ensure_sbom() {
   local file=$1
   [ ! "$file" -nt "$ROOT/Cargo.lock" ] || return 0
-  ensure_cargo_cyclonedx && (
+  ensure_cargo_tool cargo-cyclonedx '^0.5' && (
     cd "$ROOT" && PATH=$TARGET/tools/bin:$PATH \
       cargo cyclonedx --quiet --format json --spec-version 1.5 --target x86_64-unknown-linux-gnu \
       --override-filename .sbom.tmp
   ) && mv "$ROOT/.sbom.tmp.json" "$file"
-}
-
-# Unoptimised: it runs for a second, and its build is what takes time.
-ensure_cargo_cyclonedx() {
-  [ -x "$TARGET/tools/bin/cargo-cyclonedx" ] ||
-    CARGO_TARGET_DIR=$TARGET/tools/build cargo install --locked --debug --version '^0.5' \
-      --root "$TARGET/tools" cargo-cyclonedx
 }

@@ -9,8 +9,7 @@ KUBERNETES_MODULE=$ROOT/tests/kubernetes
 ensure_kubernetes() {
   local version stamp
   if kubernetes_lock | cmp -s - "$KUBERNETES/lock"; then return 0; fi
-  # Any Go from 1.21 on fetches the one that go.mod names.
-  command -v go >/dev/null || need_packages golang-go || return 1
+  need_go || return 1
   version=$(cd "$KUBERNETES_MODULE" && go list -m -f '{{.Version}}' k8s.io/kubernetes) || return 1
   stamp=$(kubernetes_stamp "$version")
   mkdir -p "$KUBERNETES/bin"

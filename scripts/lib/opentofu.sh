@@ -8,8 +8,7 @@ TOFU=$TARGET/tools/opentofu/tofu
 ensure_opentofu() {
   local module=$ROOT/tests/opentofu
   if [ -x "$TOFU" ] && cmp -s "$module/go.sum" "$TOFU.lock"; then return 0; fi
-  # Any Go from 1.21 on fetches the one that go.mod names.
-  command -v go >/dev/null || need_packages golang-go || return 1
+  need_go || return 1
   mkdir -p "${TOFU%/*}"
   (cd "$module" && go build -trimpath -ldflags '-s -w' -o "$TOFU" github.com/opentofu/opentofu/cmd/tofu) &&
     cp "$module/go.sum" "$TOFU.lock"

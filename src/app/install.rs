@@ -5,7 +5,6 @@
 //! gone on with by the next: it starts from what is there.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::Value;
 
@@ -13,7 +12,7 @@ use super::{App, Error, Result, wire};
 use crate::core::Fault;
 use crate::core::install::{self, action, resources};
 pub use crate::core::install::{Action, Facts, Resource, Sort, Wanted};
-use crate::ports::{Grants, Resources};
+use crate::ports::{ContainerGroups, Grants, Resources};
 
 mod patience;
 mod removal;
@@ -21,7 +20,7 @@ mod upgrade;
 
 pub use removal::Removal;
 
-use patience::Patience;
+use patience::{Look, Patience};
 
 /// What is asked for, before defaults.
 #[derive(Clone, Debug, Default)]
@@ -75,6 +74,7 @@ pub struct Installation {
     /// What it is to be.
     pub wanted: Wanted,
     resources: Arc<dyn Resources>,
+    groups: Arc<dyn ContainerGroups>,
     grants: Arc<dyn Grants>,
 }
 
@@ -84,7 +84,7 @@ impl App {
     /// # Errors
     /// No subscription is known, or the cloud cannot be spoken to.
     pub async fn installation(&self, request: Request) -> Result<Installation> {
-        let wire::Ground { resources, grants, subscription, environment } =
+        let wire::Ground { resources, groups, grants, subscription, environment } =
             wire::ground(self).await?;
         let subscription = request.subscription.or(subscription).ok_or(Error::NoSubscription)?;
         let scope =
@@ -104,7 +104,7 @@ impl App {
             image: request.image,
             environment,
         };
-        Ok(Installation { wanted, resources, grants })
+        Ok(Installation { wanted, resources, groups, grants })
     }
 }
 
@@ -145,33 +145,32 @@ impl Installation {
     /// Something of a name is somebody else's, a right is missing, or Azure does not get there.
     pub async fn make(&self, tell: &mut (dyn FnMut(News) + Send)) -> Result<()> {
         let mut facts = Facts::default();
-        let mut patience = Patience::default();
+        let patience = &mut Patience::new(tell);
         for index in 0.. {
             let Some(resource) = resources(&self.wanted, &facts).into_iter().nth(index) else {
                 return Ok(());
             };
-            let seen = patience.with(tell, async || self.see(&resource).await).await?;
+            let seen = patience.with(async || self.see(&resource).await).await?;
             let purpose = resource.purpose.clone();
             let seen = match (action(&self.wanted, &resource, seen.as_ref()), seen) {
                 (Action::Refuse, _) => return Err(somebody_elses(&resource)),
                 (Action::Keep, Some(seen)) => {
-                    tell(News::Kept(purpose));
+                    patience.tell(News::Kept(purpose));
                     seen
                 }
                 _ => {
-                    tell(News::Doing(purpose.clone()));
-                    let (id, api, body) = (&resource.id, resource.api_version, &resource.body);
-                    patience.with(tell, async || self.resources.put(id, api, body).await).await?;
+                    patience.tell(News::Doing(purpose.clone()));
+                    self.put(&resource, patience).await?;
                     if resource.sort == Sort::Assignment {
                         patience.gave_rights();
                     }
-                    let seen = self.settled(&resource, &mut patience, tell).await?;
-                    tell(News::Done(purpose));
+                    let seen = self.settled(&resource, patience).await?;
+                    patience.tell(News::Done(purpose));
                     seen
                 }
             };
             if resource.sort == Sort::Group {
-                self.running(&resource, &mut patience, tell).await?;
+                self.running(&resource, patience).await?;
             }
             facts.learn(resource.sort, &seen);
         }
@@ -212,50 +211,37 @@ impl Installation {
         self.resources.get(&resource.id, resource.api_version).await
     }
 
+    async fn put(&self, resource: &Resource, patience: &mut Patience<'_>) -> Result<()> {
+        let Resource { id, api_version, body, .. } = resource;
+        patience.with(async || self.resources.put(id, api_version, body).await).await
+    }
+
     /// Waits until ARM is done with what was put.
-    async fn settled(
-        &self,
-        resource: &Resource,
-        patience: &mut Patience,
-        tell: &mut (dyn FnMut(News) + Send),
-    ) -> Result<Value> {
-        let mut clock = patience::Clock::start();
-        loop {
-            let seen = patience.with(tell, async || self.see(resource).await).await?;
-            let mut state = "not shown yet".to_owned();
-            if let Some(seen) = seen {
-                match seen["properties"]["provisioningState"].as_str() {
-                    None | Some("Succeeded") => return Ok(seen),
-                    Some("Failed") => return Err(failed(resource, &seen)),
-                    Some(other) => other.clone_into(&mut state),
-                }
+    async fn settled(&self, resource: &Resource, patience: &mut Patience<'_>) -> Result<Value> {
+        let waiting = |state: &str| Look::Waiting(format!("{}: {state}", resource.purpose), None);
+        let look = |seen: Option<Value>| {
+            let Some(seen) = seen else { return waiting("not shown yet") };
+            match seen["properties"]["provisioningState"].as_str() {
+                None | Some("Succeeded") => Look::Found(seen),
+                Some("Failed") => Look::Never(failed(resource, &seen)),
+                Some(state) => waiting(state),
             }
-            clock.wait(&format!("{}: {state}", resource.purpose), tell).await?;
-        }
+        };
+        patience.until(async || self.see(resource).await, look).await
     }
 
     /// Waits until the operator's container runs.
-    async fn running(
-        &self,
-        resource: &Resource,
-        patience: &mut Patience,
-        tell: &mut (dyn FnMut(News) + Send),
-    ) -> Result<()> {
-        let mut clock = patience::Clock::start();
-        loop {
-            let seen = patience.with(tell, async || self.see(resource).await).await?;
-            let state = seen.as_ref().map_or("", container_state);
-            if state == "Running" {
-                return Ok(());
-            }
-            let state = if state.is_empty() { "not started" } else { state };
-            clock.wait(&format!("the operator's container is {state}"), tell).await.map_err(
-                |error| match seen {
-                    Some(seen) => failed(resource, &seen),
-                    None => error,
-                },
-            )?;
-        }
+    async fn running(&self, resource: &Resource, patience: &mut Patience<'_>) -> Result<()> {
+        let look = |seen: Option<Value>| {
+            let state = match seen.as_ref().map_or("", container_state) {
+                "Running" => return Look::Found(()),
+                "" => "not started",
+                state => state,
+            };
+            let what = format!("the operator's container is {state}");
+            Look::Waiting(what, seen.map(|seen| failed(resource, &seen)))
+        };
+        patience.until(async || self.see(resource).await, look).await
     }
 }
 
@@ -300,6 +286,3 @@ fn failed(resource: &Resource, seen: &Value) -> Error {
         remedy: "run it again: it goes on from what is there".to_owned(),
     }
 }
-
-/// How long between two looks.
-const LOOK: Duration = Duration::from_secs(2);

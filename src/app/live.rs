@@ -146,9 +146,7 @@ pub(super) async fn seen_by(
 ) -> Result<Result<Azure, String>, Fault> {
     let named = entry.manifest["spec"]["identityRef"]["name"].as_str();
     Ok(match identities.of(&Source::of(&entry.key, named)).await {
-        Ok(Ok(Resolved::Ready(azure))) => Ok(azure),
-        Ok(Ok(Resolved::Missing(what))) => Err(what),
-        Ok(Err(invalid)) => Err(invalid.to_string()),
+        Ok(found) => Resolved::told(found),
         // Who may not look whether the namespace has one asks as himself.
         Err(Fault::Forbidden { .. }) if named.is_none() => Ok(identities.own()),
         Err(fault) => return Err(fault),

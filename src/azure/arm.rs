@@ -84,6 +84,18 @@ impl From<Fault> for Failure {
     }
 }
 
+/// The answer; nothing where the refusal says, as `is_absence` reads it, that the thing is not there.
+pub(super) fn or_absent<T>(
+    answer: Result<T, Failure>,
+    is_absence: fn(&Refusal) -> bool,
+) -> Result<Option<T>, Fault> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(Failure::Refused(refusal)) if is_absence(&refusal) => Ok(None),
+        Err(failure) => Err(failure.into()),
+    }
+}
+
 impl Arm {
     /// ARM of `cloud`, where `limits` count what a principal asks.
     pub(super) fn new(

@@ -105,11 +105,12 @@ impl Clients {
         fence: &Fence,
     ) -> Result<Self, Error> {
         let shared = Shared::new(cloud, observer, fence)?;
-        let own = shared.sign_in("", credential::chain(cloud, &environment)?)?;
+        let options = credential::options(cloud, &environment)?;
+        let own = shared.sign_in("", credential::chain_with(&environment, &options)?)?;
         let subscription = credential::default_subscription(&environment)?;
         Ok(Self {
             own: port(own, String::new(), subscription),
-            options: credential::options(cloud, &environment)?,
+            options,
             shared,
             environment,
             others: Mutex::default(),

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use azure_core::http::Method;
 use serde_json::{Value, json};
 
-use super::arm::{Call, Failure};
-use super::fault::ARM;
+use super::arm::{Call, Failure, or_absent};
+use super::fault::{ARM, Refusal};
 use super::limits::Quota;
 use super::wire::{self, API_VERSION};
 use super::{Azure, resource_groups};
@@ -26,14 +26,11 @@ const REGISTRATION: Duration = Duration::from_secs(20);
 impl ContainerGroups for Azure {
     async fn get(&self, id: &GroupId) -> Result<Option<Group>, Fault> {
         let call = self.group_call("containerGroups.get", Method::Get, id, &[], None)?;
-        match self.arm.json(&call).await {
-            Ok(resource) => match wire::group(&resource) {
-                Some(group) => Ok(Some(group)),
-                None => Err(unreadable("the answer is no container group")),
-            },
-            Err(Failure::Refused(refusal)) if refusal.is_absence() => Ok(None),
-            Err(failure) => Err(failure.into()),
-        }
+        let resource = or_absent(self.arm.json(&call).await, Refusal::is_absence)?;
+        let read = |resource| {
+            wire::group(&resource).ok_or_else(|| unreadable("the answer is no container group"))
+        };
+        resource.map(read).transpose()
     }
 
     async fn list(&self, scope: &Scope) -> Result<Vec<Group>, Fault> {
@@ -54,23 +51,14 @@ impl ContainerGroups for Azure {
             quotas: &[Quota::Read],
             body: None,
         };
-        match self.arm.list(call).await {
-            Ok(resources) => Ok(resources.iter().filter_map(wire::group).collect()),
-            Err(Failure::Refused(refusal)) if refusal.is_absence() => Ok(Vec::new()),
-            Err(failure) => Err(failure.into()),
-        }
+        let resources = or_absent(self.arm.list(call).await, Refusal::is_absence)?;
+        Ok(resources.iter().flatten().filter_map(wire::group).collect())
     }
 
     async fn put(&self, id: &GroupId, body: &Body) -> Result<(), Fault> {
         let body = wire::body(body);
         let call = self.group_call("containerGroups.put", Method::Put, id, &[], Some(&body))?;
-        match self.arm.call(&call).await {
-            Ok(_) => Ok(()),
-            Err(Failure::Refused(refusal)) if refusal.lacks_registration() => {
-                Err(self.register(&id.subscription, PROVIDER).await)
-            }
-            Err(failure) => Err(failure.into()),
-        }
+        Ok(self.create(&call, PROVIDER).await?)
     }
 
     async fn tag(&self, id: &GroupId, tags: &BTreeMap<String, String>) -> Result<(), Fault> {
@@ -82,11 +70,8 @@ impl ContainerGroups for Azure {
 
     async fn delete(&self, id: &GroupId) -> Result<(), Fault> {
         let call = self.group_call("containerGroups.delete", Method::Delete, id, &[], None)?;
-        match self.arm.call(&call).await {
-            Ok(_) => Ok(()),
-            Err(Failure::Refused(refusal)) if refusal.is_absence() => Ok(()),
-            Err(failure) => Err(failure.into()),
-        }
+        or_absent(self.arm.call(&call).await, Refusal::is_absence)?;
+        Ok(())
     }
 
     async fn logs(
@@ -155,10 +140,20 @@ impl Azure {
         })
     }
 
+    /// Puts the first resource of a `provider`, perhaps: the subscription may have yet to register it.
+    pub(super) async fn create(&self, call: &Call<'_>, provider: &str) -> Result<(), Failure> {
+        match self.arm.call(call).await {
+            Err(Failure::Refused(refusal)) if refusal.lacks_registration() => {
+                Err(self.register(call.subscription, provider).await.into())
+            }
+            done => done.map(drop),
+        }
+    }
+
     /// Asks, once, for what a subscription needs before its first resource of a `provider`; says to come
     /// again.
     /// <https://learn.microsoft.com/azure/azure-resource-manager/management/resource-providers-and-types>
-    pub(super) async fn register(&self, subscription: &str, provider: &str) -> Fault {
+    async fn register(&self, subscription: &str, provider: &str) -> Fault {
         let both = (subscription.to_owned(), provider.to_owned());
         let asked = self.asked_to_register().contains(&both);
         if !asked && let Err(fault) = self.ask_to_register(subscription, provider).await {

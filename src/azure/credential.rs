@@ -114,7 +114,7 @@ struct Subscription {
 /// # Errors
 /// What is configured cannot be used.
 pub fn chain(cloud: &Cloud, environment: &Environment) -> Result<Arc<dyn TokenCredential>, Error> {
-    Ok(Arc::new(Chain { links: links(cloud, environment)? }))
+    chain_with(environment, &options(cloud, environment)?)
 }
 
 /// The credential of a Secret: its client secret, else the federated token of this process, as Microsoft Entra
@@ -159,8 +159,15 @@ pub fn authority(cloud: &Cloud, environment: &Environment) -> Result<Url, Error>
     arm::https(&authority)
 }
 
-fn links(cloud: &Cloud, environment: &Environment) -> Result<Vec<Link>, Error> {
-    let options = options(cloud, environment)?;
+/// The same, of [`options`] that are there already.
+pub(super) fn chain_with(
+    environment: &Environment,
+    options: &ClientOptions,
+) -> Result<Arc<dyn TokenCredential>, Error> {
+    Ok(Arc::new(Chain { links: links(environment, options)? }))
+}
+
+fn links(environment: &Environment, options: &ClientOptions) -> Result<Vec<Link>, Error> {
     let (production, developer) = match environment.token_credentials.as_deref() {
         Some("prod") => (true, false),
         Some("dev") => (false, true),
@@ -168,8 +175,8 @@ fn links(cloud: &Cloud, environment: &Environment) -> Result<Vec<Link>, Error> {
     };
     let mut links = Vec::new();
     if production {
-        links.push(Link { name: "environment", source: client_secret(environment, &options)? });
-        links.push(Link { name: "workload identity", source: workload(environment, &options)? });
+        links.push(Link { name: "environment", source: client_secret(environment, options)? });
+        links.push(Link { name: "workload identity", source: workload(environment, options)? });
         let source = managed_identity(environment, !developer)?;
         links.push(Link { name: "managed identity", source });
     }
@@ -350,7 +357,9 @@ mod tests {
     /// The links of a chain, up to the one that ends it.
     fn order(pairs: &[(&str, &str)]) -> Vec<String> {
         tls::install_provider();
-        let links = links(&Cloud::public().unwrap(), &environment(pairs)).unwrap();
+        let environment = environment(pairs);
+        let options = options(&Cloud::public().unwrap(), &environment).unwrap();
+        let links = links(&environment, &options).unwrap();
         let mut seen = Vec::new();
         for Link { name, source } in links {
             match source {

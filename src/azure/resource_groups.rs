@@ -5,7 +5,8 @@ use azure_core::http::Method;
 use serde_json::{Value, json};
 
 use super::Azure;
-use super::arm::{Call, Failure};
+use super::arm::{Call, or_absent};
+use super::fault::Refusal;
 use super::limits::Quota;
 use crate::core::Fault;
 use crate::ports::ResourceGroups;
@@ -17,11 +18,7 @@ pub(super) const API_VERSION: &str = "2021-04-01";
 impl ResourceGroups for Azure {
     async fn exists(&self, subscription: &str, name: &str) -> Result<bool, Fault> {
         let call = self.resource_group_call(Method::Get, subscription, name, None)?;
-        match self.arm.call(&call).await {
-            Ok(_) => Ok(true),
-            Err(Failure::Refused(refusal)) if refusal.is_absence() => Ok(false),
-            Err(failure) => Err(failure.into()),
-        }
+        Ok(or_absent(self.arm.call(&call).await, Refusal::is_absence)?.is_some())
     }
 
     async fn create(&self, subscription: &str, name: &str, location: &str) -> Result<(), Fault> {

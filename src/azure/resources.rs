@@ -5,7 +5,7 @@ use azure_core::http::Method;
 use serde_json::Value;
 
 use super::Azure;
-use super::arm::{Call, Failure};
+use super::arm::{Call, Failure, or_absent};
 use super::fault::{ARM, Refusal};
 use super::limits::Quota;
 use crate::core::Fault;
@@ -26,44 +26,28 @@ const ABSENT: [&str; 7] = [
 impl Resources for Azure {
     async fn get(&self, id: &str, api_version: &str) -> Result<Option<Value>, Fault> {
         let call = self.resource_call(Method::Get, id, api_version, None)?;
-        match self.arm.json(&call).await {
-            Ok(resource) => Ok(Some(resource)),
-            Err(Failure::Refused(refusal)) if says_absent(&refusal) => Ok(None),
-            Err(failure) => Err(failure.into()),
-        }
+        or_absent(self.arm.json(&call).await, says_absent)
     }
 
     async fn list(&self, id: &str, api_version: &str) -> Result<Vec<Value>, Fault> {
         let call = self.resource_call(Method::Get, id, api_version, None)?;
-        match self.arm.list(call).await {
-            Ok(resources) => Ok(resources),
-            Err(Failure::Refused(refusal)) if says_absent(&refusal) => Ok(Vec::new()),
-            Err(failure) => Err(failure.into()),
-        }
+        Ok(or_absent(self.arm.list(call).await, says_absent)?.unwrap_or_default())
     }
 
     async fn put(&self, id: &str, api_version: &str, body: &Value) -> Result<(), Fault> {
         let call = self.resource_call(Method::Put, id, api_version, Some(body))?;
-        match self.arm.call(&call).await {
-            Ok(_) => Ok(()),
+        match self.create(&call, provider(id).unwrap_or_default()).await {
             // It has the name that follows from scope, principal and role: another one with the same
             // three gives the same right.
             Err(Failure::Refused(refusal)) if refusal.code == "RoleAssignmentExists" => Ok(()),
-            Err(Failure::Refused(refusal)) if refusal.lacks_registration() => {
-                let provider = provider(id).unwrap_or_default();
-                Err(self.register(call.subscription, provider).await)
-            }
-            Err(failure) => Err(failure.into()),
+            done => Ok(done?),
         }
     }
 
     async fn delete(&self, id: &str, api_version: &str) -> Result<(), Fault> {
         let call = self.resource_call(Method::Delete, id, api_version, None)?;
-        match self.arm.call(&call).await {
-            Ok(_) => Ok(()),
-            Err(Failure::Refused(refusal)) if says_absent(&refusal) => Ok(()),
-            Err(failure) => Err(failure.into()),
-        }
+        or_absent(self.arm.call(&call).await, says_absent)?;
+        Ok(())
     }
 }
 

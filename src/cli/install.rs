@@ -1,7 +1,6 @@
 //! The operator's own installation in Azure.
 
 use clap::{Args, Subcommand};
-use serde_json::Value;
 
 use super::{Exit, Output, Result, Session, print};
 use crate::app::install::{Action, Request};
@@ -171,7 +170,7 @@ impl Session {
         }
         if self.output == Output::Json || self.output == Output::Yaml {
             let home = installation.home().await?;
-            self.document(&shown::plan_document(&steps, home.as_deref()))?;
+            self.print_document(&shown::plan_document(&steps, home.as_deref()))?;
         } else {
             shown::plan(self.screen, &steps)?;
         }
@@ -201,7 +200,7 @@ impl Session {
         let installation = self.app.installation(request).await?;
         let removal = installation.removal().await?;
         if self.output == Output::Json || self.output == Output::Yaml {
-            self.document(&shown::removal_document(&removal))?;
+            self.print_document(&shown::removal_document(&removal))?;
         } else {
             shown::removal(self.screen, &removal)?;
         }
@@ -230,9 +229,5 @@ impl Session {
         drop(work);
         self.screen.note(if done { "the operator runs" } else { "nothing was to be done" });
         Ok(Exit::Done)
-    }
-
-    fn document(&self, document: &Value) -> std::io::Result<()> {
-        if self.output == Output::Yaml { print::yaml(document) } else { print::json(document) }
     }
 }

@@ -19,9 +19,9 @@ mod storage;
 mod tests;
 
 pub use compare::{Action, action, marked};
-pub use group::{CONTAINER, SELF, TRIAL_COMMAND, body as group_body, trial_of};
+pub use group::{SELF, body as group_body, trial_of};
 pub use names::{account_name, check, guid};
-pub use storage::{HOME, home_url};
+pub use storage::home_url;
 
 /// The tag on everything that an installation has made; its value is [`Wanted::installation`].
 pub const TAG: &str = "aci-operator-install";

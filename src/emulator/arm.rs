@@ -21,6 +21,7 @@ use axum::response::Response;
 use serde_json::{Value, json};
 
 use self::answer::Answer;
+use self::authorize::Demand;
 use self::limits::Limits;
 use self::route::{Route, Verb};
 use super::directory::Directory;
@@ -122,7 +123,11 @@ impl Arm {
             if matches!(route, Route::Group(..)) && parts.method == Method::PUT {
                 self.authorize_links(&caller, &demand, &Azure::links(&body))?;
             }
-            self.dispatch(parts, &caller, route, body).await
+            let mut reply = self.dispatch(parts, &caller, route, body).await?;
+            if let (Demand::Listed(action, _), Some(body)) = (&demand, &mut reply.body) {
+                self.keep_readable(&caller, action, &mut body["value"]);
+            }
+            Ok(Answer::from(reply))
         };
         result.await.unwrap_or_else(Answer::from)
     }
@@ -133,10 +138,10 @@ impl Arm {
         caller: &Principal,
         route: Route,
         body: Value,
-    ) -> Result<Answer, Error> {
+    ) -> Result<Reply, Error> {
         let get = parts.method == Method::GET;
         let world = &self.world;
-        let reply = match route {
+        Ok(match route {
             Route::Metadata => Reply { status: 200, body: Some(self.metadata()), poll: None },
             Route::Subscriptions => found(world.look(|azure, now| {
                 let known = azure.is_known(now, caller.object);
@@ -149,16 +154,14 @@ impl Arm {
                 world.with(|azure, _| azure.register(&namespace, registered))
             }
             Route::ResourceGroups(_) => {
-                let mut shown = world.read(Azure::list_resource_groups);
-                self.readable(caller, authorize::READ_RESOURCE_GROUP, &mut shown);
-                found(json!({"value": shown}))
+                found(json!({"value": world.read(Azure::list_resource_groups)}))
             }
             Route::ResourceGroup(_, name) => self.resource_group(&parts.method, &name, &body)?,
             Route::Contents(_, name) => {
                 let all = world.read(|azure, now| azure.list_resources(now, &name))?;
                 found(json!({ "value": all }))
             }
-            Route::Groups(_, home) => return self.list(parts, caller, home.as_deref()),
+            Route::Groups(_, home) => self.list(parts, home.as_deref())?,
             Route::Group(_, home, name) if get => self.get(&home, &name).await?,
             Route::Group(_, home, name) => self.write(&parts.method, &home, &name, body)?,
             Route::Act(_, home, name, verb) => world.with(|azure, now| match verb {
@@ -172,7 +175,10 @@ impl Arm {
             Route::Exec(_, home, name, container) => {
                 self.exec(parts, &home, &name, &container, &body)?
             }
-            Route::Identities(_, home) => self.list_identities(caller, home.as_deref())?,
+            Route::Identities(_, home) => {
+                let all = world.read(|azure, now| azure.list_identities(now, home.as_deref()))?;
+                found(json!({ "value": all }))
+            }
             Route::Identity(_, home, name) => {
                 self.on_identity(&parts.method, &home, &name, &body)?
             }
@@ -182,12 +188,11 @@ impl Arm {
             Route::OperationStatus(_, id) => {
                 world.read(|azure, now| azure.operation_status(now, &id))?
             }
-            Route::Storage(_, place) => self.account(&parts.method, caller, &place, &body).await?,
+            Route::Storage(_, place) => self.account(&parts.method, &place, &body).await?,
             Route::OperationResult(_, id) => {
                 world.read(|azure, now| azure.operation_result(now, &id))?
             }
-        };
-        Ok(Answer::from(reply))
+        })
     }
 
     fn resource_group(&self, method: &Method, name: &str, body: &Value) -> Result<Reply, Error> {
@@ -202,11 +207,10 @@ impl Arm {
         })
     }
 
-    fn list(&self, parts: &Parts, caller: &Principal, home: Option<&str>) -> Result<Answer, Error> {
+    fn list(&self, parts: &Parts, home: Option<&str>) -> Result<Reply, Error> {
         let skip =
             query(parts, "$skiptoken").and_then(|text| text.parse().ok()).unwrap_or_default();
-        let mut page = self.world.read(|azure, now| azure.list(now, home, skip))?;
-        self.readable(caller, authorize::READ_GROUP, &mut page.value);
+        let page = self.world.read(|azure, now| azure.list(now, home, skip))?;
         let mut body = json!({"value": page.value});
         if let Some(next) = page.next {
             let version = query(parts, "api-version").unwrap_or_default();
@@ -216,7 +220,7 @@ impl Arm {
             body["nextLink"] =
                 json!(format!("{}{}?{query}", base(&parts.headers), parts.uri.path()));
         }
-        Ok(Answer::from(found(body)))
+        Ok(found(body))
     }
 
     async fn get(&self, home: &str, name: &str) -> Result<Reply, Error> {
@@ -257,8 +261,7 @@ impl Arm {
         let known = self.facts.subscription.to_string();
         match route.subscription() {
             Some(asked) if !asked.eq_ignore_ascii_case(&known) => {
-                let message = format!("The subscription '{asked}' could not be found.");
-                Err(Error::new(404, "SubscriptionNotFound", message))
+                Err(Error::subscription_not_found(asked))
             }
             _ => Ok(()),
         }

@@ -58,7 +58,7 @@ pub use self::settings::Settings;
 pub use self::storage::{ACCOUNT_TYPE, AccountFacts, STORAGE_NAMESPACE};
 
 /// The resource type of a container group.
-const GROUP_TYPE: &str = "Microsoft.ContainerInstance/containerGroups";
+pub const GROUP_TYPE: &str = "Microsoft.ContainerInstance/containerGroups";
 /// The resource provider of container groups.
 pub const NAMESPACE: &str = "Microsoft.ContainerInstance";
 /// The resource provider of managed identities.

@@ -222,6 +222,9 @@ async fn followers(
     for entry in ctx.ledger.beside(group, AppRegistration::KIND).await? {
         let spec = &entry.manifest["spec"];
         let named = spec["containerGroupRef"]["name"] == group.name.as_str();
+        if !named && origins.is_empty() {
+            continue;
+        }
         let status = ctx.ledger.status(&entry.key).await?.unwrap_or_default();
         let held = BTreeSet::deserialize(&status["held"]).unwrap_or_default();
         if !named && held.is_disjoint(origins) {

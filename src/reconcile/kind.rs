@@ -23,6 +23,20 @@ pub enum Resolved<D> {
     Missing(String),
 }
 
+impl<D> Resolved<D> {
+    /// What was resolved; else why it could not be, for people.
+    ///
+    /// # Errors
+    /// Something is missing or wrong.
+    pub fn told(resolved: Result<Self, Invalid>) -> Result<D, String> {
+        match resolved {
+            Ok(Self::Ready(found)) => Ok(found),
+            Ok(Self::Missing(what)) => Err(what),
+            Err(invalid) => Err(invalid.to_string()),
+        }
+    }
+}
+
 /// One kind of manifest: two reads, one decision, one write.
 #[async_trait]
 pub trait Kind:

@@ -134,19 +134,24 @@ fn invalid<K: Kind>(invalid: &Invalid) -> Seen<K> {
     say(Health::Stalled, Reason::Invalid, invalid.to_string(), Wake::OnChange)
 }
 
-fn missing<K: Kind>(what: String) -> Seen<K> {
-    say(Health::Reconciling, Reason::ReferenceMissing, what, Wake::After(REFERENCE_WAIT))
+/// What was resolved; else what is said where it could not be.
+fn ready<K: Kind, D>(resolved: Result<Resolved<D>, Invalid>) -> Result<D, Box<Seen<K>>> {
+    match resolved {
+        Ok(Resolved::Ready(found)) => Ok(found),
+        Ok(Resolved::Missing(what)) => {
+            let wake = Wake::After(REFERENCE_WAIT);
+            Err(Box::new(say(Health::Reconciling, Reason::ReferenceMissing, what, wake)))
+        }
+        Err(problem) => Err(Box::new(invalid(&problem))),
+    }
 }
 
 /// Azure, as the identity of the object sees it; else what is said of that, for nobody may act or look.
-async fn seen_by<K: Kind>(object: &K, ctx: &Ctx) -> Result<Result<Azure, Seen<K>>, Fault> {
+async fn seen_by<K: Kind>(object: &K, ctx: &Ctx) -> Result<Result<Azure, Box<Seen<K>>>, Fault> {
     let Some(source) = object.identity() else { return Ok(Ok(ctx.identities.own())) };
-    Ok(match ctx.identities.of(&source).await? {
-        Ok(Resolved::Ready(azure)) => Ok(azure),
-        Ok(Resolved::Missing(what)) => Err(missing(what)),
-        // Nobody says when the Secret was put right.
-        Err(problem) => Err(Seen { wake: Wake::After(REFERENCE_WAIT), ..invalid(&problem) }),
-    })
+    // Nobody says when the Secret was put right.
+    let again = |said: Box<_>| Box::new(Seen { wake: Wake::After(REFERENCE_WAIT), ..*said });
+    Ok(ready(ctx.identities.of(&source).await?).map_err(again))
 }
 
 async fn decide<K: Kind>(
@@ -160,26 +165,20 @@ async fn decide<K: Kind>(
     let suspended = requests.suspended;
     let azure = &match seen_by(object, ctx).await? {
         Ok(azure) => azure,
-        Err(said) => return Ok(said),
+        Err(said) => return Ok(*said),
     };
     pin(object, entry, azure).await?;
     let desired = if object.meta().deletion_timestamp.is_some() {
-        None
+        Ok(None)
     } else if let Some(problem) = object.mistakes().first() {
         // A file's were found when it was read; what an API server lets through is seen here first.
-        return Ok(look_on(object, entry, kept, requests, invalid(problem), (azure, ctx)).await);
+        Err(Box::new(invalid(problem)))
     } else {
-        match object.resolve(entry, ctx).await? {
-            Ok(Resolved::Ready(desired)) => Some(desired),
-            Ok(Resolved::Missing(what)) => {
-                let said = missing(what);
-                return Ok(look_on(object, entry, kept, requests, said, (azure, ctx)).await);
-            }
-            Err(problem) => {
-                let said = invalid(&problem);
-                return Ok(look_on(object, entry, kept, requests, said, (azure, ctx)).await);
-            }
-        }
+        ready(object.resolve(entry, ctx).await?).map(Some)
+    };
+    let desired = match desired {
+        Ok(desired) => desired,
+        Err(said) => return Ok(look_on(object, entry, kept, requests, *said, (azure, ctx)).await),
     };
     let observed = match object.observe(entry, kept.memory.clone(), requests, azure, ctx).await? {
         Ok(observed) => observed,

@@ -24,6 +24,7 @@ mod kills;
 mod manifests;
 mod many;
 mod measured;
+mod owner;
 mod replicas;
 mod secrecy;
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::{LOOK, News};
+use super::News;
 use crate::app::{Error, Result};
 use crate::core::Fault;
 
@@ -14,25 +14,42 @@ const LONGEST: Duration = Duration::from_mins(10);
 /// Between two tries, where the service asks for nothing.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// What is forgiven.
-#[derive(Debug, Default)]
-pub(super) struct Patience {
+/// Between two looks.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// The patience of one run, and whom it tells.
+pub(super) struct Patience<'a> {
+    tell: &'a mut (dyn FnMut(News) + Send),
     /// Rights were given in this run: a refusal may be of before.
     rights: bool,
 }
 
-impl Patience {
+/// What a look at something finds.
+pub(super) enum Look<T> {
+    /// It is as it should be.
+    Found(T),
+    /// It will not be.
+    Never(Error),
+    /// It is not yet: what is waited for, and the error where the time is over, if another than that.
+    Waiting(String, Option<Error>),
+}
+
+impl<'a> Patience<'a> {
+    pub(super) fn new(tell: &'a mut (dyn FnMut(News) + Send)) -> Self {
+        Self { tell, rights: false }
+    }
+
+    pub(super) fn tell(&mut self, news: News) {
+        (self.tell)(news);
+    }
+
     /// A right was given: from now on a refusal may only mean that it does not count everywhere yet.
     pub(super) fn gave_rights(&mut self) {
         self.rights = true;
     }
 
     /// Tries until it succeeds, or fails in a way that does not pass.
-    pub(super) async fn with<T>(
-        &self,
-        tell: &mut (dyn FnMut(News) + Send),
-        work: impl AsyncFn() -> Result<T, Fault>,
-    ) -> Result<T> {
+    pub(super) async fn with<T>(&mut self, work: impl AsyncFn() -> Result<T, Fault>) -> Result<T> {
         let end = Instant::now() + LONGEST;
         loop {
             let fault = match work().await {
@@ -41,8 +58,32 @@ impl Patience {
             };
             let pause = self.pause(&fault).filter(|pause| Instant::now() + *pause < end);
             let Some(pause) = pause else { return Err(fault.into()) };
-            tell(News::Waiting(fault.to_string()));
+            self.tell(News::Waiting(fault.to_string()));
             sleep(pause).await;
+        }
+    }
+
+    /// Sees until it is as it should be, or the time is over.
+    pub(super) async fn until<S, T>(
+        &mut self,
+        see: impl AsyncFn() -> Result<S, Fault>,
+        look: impl Fn(S) -> Look<T>,
+    ) -> Result<T> {
+        let end = Instant::now() + LONGEST;
+        loop {
+            let (what, late) = match look(self.with(&see).await?) {
+                Look::Found(found) => return Ok(found),
+                Look::Never(error) => return Err(error),
+                Look::Waiting(what, late) => (what, late),
+            };
+            if Instant::now() > end {
+                return Err(late.unwrap_or_else(|| Error::Install {
+                    problem: format!("the time is over: {what}"),
+                    remedy: "run it again: it goes on from here".to_owned(),
+                }));
+            }
+            self.tell(News::Waiting(what));
+            sleep(LOOK).await;
         }
     }
 
@@ -56,31 +97,5 @@ impl Patience {
             Fault::Forbidden { .. } if self.rights => Some(PAUSE),
             _ => None,
         }
-    }
-}
-
-/// Looks at something until it is as it should be, or the time is over.
-pub(super) struct Clock(Instant);
-
-impl Clock {
-    pub(super) fn start() -> Self {
-        Self(Instant::now() + LONGEST)
-    }
-
-    /// The time until the next look; an error where there is none left.
-    pub(super) async fn wait(
-        &mut self,
-        what: &str,
-        tell: &mut (dyn FnMut(News) + Send),
-    ) -> Result<()> {
-        if Instant::now() > self.0 {
-            return Err(Error::Install {
-                problem: format!("the time is over: {what}"),
-                remedy: "run it again: it goes on from here".to_owned(),
-            });
-        }
-        tell(News::Waiting(what.to_owned()));
-        sleep(LOOK).await;
-        Ok(())
     }
 }

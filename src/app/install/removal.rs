@@ -2,17 +2,15 @@
 
 use serde_json::Value;
 
-use super::patience::{Clock, Patience};
+use super::patience::{Look, Patience};
 use super::{Facts, Installation, News, Resource, Sort, Wanted};
 use crate::app::{Error, Result};
 use crate::core::Fault;
-use crate::core::container_group::tags;
+use crate::core::container_group::{Group, Scope, tags};
 use crate::core::install::{marked, resources};
 
 /// Version of the API with which role assignments are listed.
 const ASSIGNMENTS_API: &str = "2022-04-01";
-/// Of container groups.
-const GROUPS_API: &str = "2023-05-01";
 /// Of the resources of a resource group.
 const RESOURCES_API: &str = "2021-04-01";
 
@@ -74,15 +72,16 @@ impl Installation {
         removal: &Removal,
         tell: &mut (dyn FnMut(News) + Send),
     ) -> Result<()> {
-        let patience = Patience::default();
+        let patience = &mut Patience::new(tell);
         for (id, api, what) in &removal.deleted {
-            tell(News::Doing(what.clone()));
-            patience.with(tell, async || self.resources.delete(id, api).await).await?;
-            let mut clock = Clock::start();
-            while patience.with(tell, async || self.resources.get(id, api).await).await?.is_some() {
-                clock.wait(&format!("{what} is being deleted"), tell).await?;
-            }
-            tell(News::Done(what.clone()));
+            patience.tell(News::Doing(what.clone()));
+            patience.with(async || self.resources.delete(id, api).await).await?;
+            let look = |seen: Option<Value>| match seen {
+                None => Look::Found(()),
+                Some(_) => Look::Waiting(format!("{what} is being deleted"), None),
+            };
+            patience.until(async || self.resources.get(id, api).await, look).await?;
+            patience.tell(News::Done(what.clone()));
         }
         Ok(())
     }
@@ -128,11 +127,11 @@ impl Installation {
     async fn kept_groups(&self, managed: &[String]) -> Result<Vec<String>> {
         let mut kept = Vec::new();
         for name in managed {
-            let scope = self.wanted.scope(name);
-            let list = format!("{scope}/providers/Microsoft.ContainerInstance/containerGroups");
-            let groups = self.resources.list(&list, GROUPS_API).await?;
-            let tagged = groups.iter().filter(|group| has_tag(group, tags::OWNER));
-            kept.extend(tagged.filter_map(|group| group["id"].as_str().map(str::to_owned)));
+            let subscription = self.wanted.subscription.clone();
+            let scope = Scope::ResourceGroup { subscription, name: name.clone() };
+            let groups = self.groups.list(&scope).await?;
+            let tagged = |group: &Group| tags::get(&group.tags, tags::OWNER).is_some();
+            kept.extend(groups.into_iter().filter(tagged).map(|group| group.id));
         }
         Ok(kept)
     }
@@ -197,9 +196,4 @@ fn assignable(role: &Value) -> Vec<String> {
     let scopes = role["properties"]["assignableScopes"].as_array().into_iter().flatten();
     let names = scopes.filter_map(|scope| scope.as_str()?.rsplit('/').next());
     names.map(str::to_owned).collect()
-}
-
-fn has_tag(resource: &Value, name: &str) -> bool {
-    let tags = resource["tags"].as_object();
-    tags.is_some_and(|tags| tags.keys().any(|other| other.eq_ignore_ascii_case(name)))
 }

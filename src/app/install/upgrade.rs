@@ -2,11 +2,10 @@
 
 use serde_json::Value;
 
-use super::patience::{Clock, Patience};
+use super::patience::{Look, Patience};
 use super::{Installation, News, Resource, Sort, container_state, failed, not_there};
 use crate::app::Result;
-use crate::core::install::{Action, group_body};
-use crate::core::install::{action, resources, trial_of};
+use crate::core::install::{Action, action, group_body, resources, trial_of};
 
 impl Installation {
     /// Puts the wanted image into the operator's container group, after a trial; where it does not run
@@ -15,87 +14,69 @@ impl Installation {
     /// # Errors
     /// There is no installation, the trial failed, or the image does not run.
     pub async fn upgrade(&self, tell: &mut (dyn FnMut(News) + Send)) -> Result<bool> {
-        let mut patience = Patience::default();
+        let patience = &mut Patience::new(tell);
         let facts = self.facts().await?;
         let all = resources(&self.wanted, &facts);
         let group = all.into_iter().find(|resource| resource.sort == Sort::Group);
         let Some(group) = group.filter(|group| !group.waiting) else { return Err(not_there()) };
-        let seen = patience.with(tell, async || self.see(&group).await).await?;
+        let seen = patience.with(async || self.see(&group).await).await?;
         let Some(seen) = seen else { return Err(not_there()) };
         match action(&self.wanted, &group, Some(&seen)) {
             Action::Keep => return Ok(false),
             Action::Refuse => return Err(super::somebody_elses(&group)),
             Action::Create | Action::Change(_) => {}
         }
-        self.try_out(&trial_of(&self.wanted, &facts), &mut patience, tell).await?;
-        tell(News::Doing(group.purpose.clone()));
-        let done = self.replace(&group, &mut patience, tell).await;
+        self.try_out(&trial_of(&self.wanted, &facts), patience).await?;
+        patience.tell(News::Doing(group.purpose.clone()));
+        let done = self.replace(&group, patience).await;
         if let Err(error) = done {
             let image = &seen["properties"]["containers"][0]["properties"]["image"];
             let before = image.as_str().unwrap_or_default().to_owned();
-            tell(News::Waiting(format!("{error}: back to {before}")));
+            patience.tell(News::Waiting(format!("{error}: back to {before}")));
             let wanted = super::Wanted { image: before, ..self.wanted.clone() };
             let old = Resource { body: group_body(&wanted, &facts), ..group };
-            self.replace(&old, &mut patience, tell).await?;
+            self.replace(&old, patience).await?;
             return Err(error);
         }
-        tell(News::Done(group.purpose));
+        patience.tell(News::Done(group.purpose));
         Ok(true)
     }
 
-    async fn replace(
-        &self,
-        group: &Resource,
-        patience: &mut Patience,
-        tell: &mut (dyn FnMut(News) + Send),
-    ) -> Result<()> {
-        let (id, api, body) = (&group.id, group.api_version, &group.body);
-        patience.with(tell, async || self.resources.put(id, api, body).await).await?;
-        self.settled(group, patience, tell).await?;
-        self.running(group, patience, tell).await
+    async fn replace(&self, group: &Resource, patience: &mut Patience<'_>) -> Result<()> {
+        self.put(group, patience).await?;
+        self.settled(group, patience).await?;
+        self.running(group, patience).await
     }
 
     /// A trial ends by itself: well, where the image starts, may be who the operator is, and can read
     /// the home.
-    async fn try_out(
-        &self,
-        trial: &Resource,
-        patience: &mut Patience,
-        tell: &mut (dyn FnMut(News) + Send),
-    ) -> Result<()> {
-        tell(News::Doing(trial.purpose.clone()));
-        let (id, api, body) = (&trial.id, trial.api_version, &trial.body);
-        patience.with(tell, async || self.resources.put(id, api, body).await).await?;
-        let ended = self.ended(trial, patience, tell).await;
-        patience.with(tell, async || self.resources.delete(id, api).await).await?;
+    async fn try_out(&self, trial: &Resource, patience: &mut Patience<'_>) -> Result<()> {
+        patience.tell(News::Doing(trial.purpose.clone()));
+        self.put(trial, patience).await?;
+        let ended = self.ended(trial, patience).await;
+        let Resource { id, api_version, .. } = trial;
+        patience.with(async || self.resources.delete(id, api_version).await).await?;
         ended?;
-        tell(News::Done(trial.purpose.clone()));
+        patience.tell(News::Done(trial.purpose.clone()));
         Ok(())
     }
 
-    async fn ended(
-        &self,
-        trial: &Resource,
-        patience: &mut Patience,
-        tell: &mut (dyn FnMut(News) + Send),
-    ) -> Result<()> {
-        let mut clock = Clock::start();
-        loop {
-            let seen = patience.with(tell, async || self.see(trial).await).await?;
+    async fn ended(&self, trial: &Resource, patience: &mut Patience<'_>) -> Result<()> {
+        let look = |seen: Option<Value>| {
             let seen = seen.unwrap_or_default();
-            let state = container_state(&seen);
-            match (state, exit_code(&seen)) {
-                ("Terminated", Some(0)) => return Ok(()),
-                ("Terminated", _) => return Err(failed(trial, &seen)),
+            let failed = failed(trial, &seen);
+            let state = match (container_state(&seen), exit_code(&seen)) {
+                ("Terminated", Some(0)) => return Look::Found(()),
+                ("Terminated", _) => return Look::Never(failed),
                 _ if seen["properties"]["provisioningState"] == "Failed" => {
-                    return Err(failed(trial, &seen));
+                    return Look::Never(failed);
                 }
-                _ => {}
-            }
-            let what =
-                format!("the trial is {}", if state.is_empty() { "starting" } else { state });
-            clock.wait(&what, tell).await.map_err(|_| failed(trial, &seen))?;
-        }
+                ("", _) => "starting",
+                (state, _) => state,
+            };
+            Look::Waiting(format!("the trial is {state}"), Some(failed))
+        };
+        patience.until(async || self.see(trial).await, look).await
     }
 }
 

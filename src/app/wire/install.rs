@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use super::{AUTHORITY, GRAPH, RESOURCE_MANAGER, cloud};
-use crate::app::{App, CloudName, Error, Home, Result};
+use super::{AUTHORITY, GRAPH, RESOURCE_MANAGER, cloud_named};
+use crate::app::{App, CloudName, Error, Result};
 use crate::azure::{Azure, credential};
-use crate::ports::{Fence, Grants, Resources};
+use crate::ports::{ContainerGroups, Fence, Grants, Resources};
 
 /// What an installation in Azure stands on.
 pub(in crate::app) struct Ground {
     pub(in crate::app) resources: Arc<dyn Resources>,
+    pub(in crate::app) groups: Arc<dyn ContainerGroups>,
     pub(in crate::app) grants: Arc<dyn Grants>,
     /// The subscription in use.
     pub(in crate::app) subscription: Option<String>,
@@ -19,13 +20,12 @@ pub(in crate::app) struct Ground {
 
 /// A client of the app's cloud for an installation.
 pub(in crate::app) async fn ground(app: &App) -> Result<Ground> {
-    // It belongs to no home: nobody else makes it, whoever works on this machine's.
-    let home = Home { fence: Fence::open(), ..app.home().await? };
-    let name = app.cloud_of(&home).await?;
-    let (cloud, variables) = cloud(app, &home).await?;
+    let name = app.cloud_of(&app.home().await?).await?;
+    let (cloud, variables) = cloud_named(app, name)?;
     let subscription = credential::default_subscription(&variables).map_err(Error::Azure)?;
     let credential = credential::chain(&cloud, &variables).map_err(Error::Azure)?;
-    let azure = Azure::new(&cloud, credential, Arc::new(|_, _| {}), &home.fence);
+    // It belongs to no home: nobody else makes it, whoever works on this machine's.
+    let azure = Azure::new(&cloud, credential, Arc::new(|_, _| {}), &Fence::open());
     let azure = azure.map_err(Error::Azure)?;
     let mut environment = Vec::new();
     if name != CloudName::Public {
@@ -39,5 +39,6 @@ pub(in crate::app) async fn ground(app: &App) -> Result<Ground> {
         ]);
     }
     let grants = Arc::new(azure.grants());
-    Ok(Ground { resources: Arc::new(azure), grants, subscription, environment })
+    let azure = Arc::new(azure);
+    Ok(Ground { resources: azure.clone(), groups: azure, grants, subscription, environment })
 }

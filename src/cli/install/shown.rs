@@ -29,13 +29,15 @@ pub(super) fn plan(screen: Screen, steps: &[Step]) -> std::io::Result<()> {
     }
     Ok(())
 }
+
 fn row(step: &Step) -> Vec<Cell> {
-    let (word, colour) = match &step.action {
-        Action::Create => ("create", Colour::Green),
-        Action::Change(_) => ("change", Colour::Yellow),
-        Action::Keep => ("keep", Colour::None),
-        Action::Refuse => ("refused", Colour::Red),
+    let colour = match step.action {
+        Action::Create => Colour::Green,
+        Action::Change(_) => Colour::Yellow,
+        Action::Keep => Colour::None,
+        Action::Refuse => Colour::Red,
     };
+    let word = word(&step.action);
     let purpose = match &step.action {
         Action::Change(places) => format!("{}: {}", step.resource.purpose, places.join(", ")),
         _ => step.resource.purpose.clone(),
@@ -47,6 +49,15 @@ fn row(step: &Step) -> Vec<Cell> {
     };
     let kind = kind(step.resource.sort);
     vec![Cell::coloured(word, colour), Cell::new(kind), Cell::new(name), Cell::new(purpose)]
+}
+
+fn word(action: &Action) -> &'static str {
+    match action {
+        Action::Create => "create",
+        Action::Change(_) => "change",
+        Action::Keep => "keep",
+        Action::Refuse => "refused",
+    }
 }
 
 fn kind(sort: Sort) -> &'static str {
@@ -65,14 +76,12 @@ fn kind(sort: Sort) -> &'static str {
 /// The plan, for programs.
 pub(super) fn plan_document(steps: &[Step], home: Option<&str>) -> Value {
     let resources = steps.iter().map(|step| {
-        let (action, changes) = match &step.action {
-            Action::Create => ("create", &[][..]),
-            Action::Change(places) => ("change", &places[..]),
-            Action::Keep => ("keep", &[][..]),
-            Action::Refuse => ("refused", &[][..]),
+        let changes = match &step.action {
+            Action::Change(places) => places.as_slice(),
+            _ => &[],
         };
         json!({
-            "action": action,
+            "action": word(&step.action),
             "changes": changes,
             "kind": kind(step.resource.sort),
             "id": step.resource.id,

@@ -7,7 +7,7 @@ use super::{Facts, Resource, Sort, Wanted, home_url};
 /// <https://learn.microsoft.com/rest/api/container-instances/container-groups/create-or-update>
 const API: &str = "2023-05-01";
 /// Name of its container.
-pub const CONTAINER: &str = "operator";
+const CONTAINER: &str = "operator";
 /// The variable that tells the operator which container group is its own.
 pub const SELF: &str = "ACI_OPERATOR_SELF";
 /// The program in the image: ACI's `command` replaces the entry point.
@@ -18,7 +18,7 @@ pub(super) const CPU: f64 = 0.5;
 pub(super) const MEMORY_GB: f64 = 0.5;
 
 /// What a trial of an image does: it signs in as the operator and reads all of the home, writing nothing.
-pub const TRIAL_COMMAND: [&str; 3] = [PROGRAM, "get", "--output=json"];
+const TRIAL_COMMAND: [&str; 3] = [PROGRAM, "get", "--output=json"];
 
 pub(super) fn resource(wanted: &Wanted, facts: &Facts) -> Resource {
     Resource {

@@ -14,7 +14,7 @@ use super::{Resource, Sort, Wanted};
 const API: &str = "2023-05-01";
 
 /// The container with manifests, status and ledger.
-pub const HOME: &str = "home";
+pub(super) const HOME: &str = "home";
 /// The container with keys and secrets: the home's name and a suffix that the store adds.
 pub(super) const SECRETS: &str = "home-secrets";
 /// Days for which an older version of a manifest is kept.

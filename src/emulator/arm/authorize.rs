@@ -7,14 +7,9 @@ use axum::http::Method;
 
 use super::Arm;
 use super::route::{Route, Verb};
-use crate::emulator::model::{Azure, Error, IDENTITY_TYPE, Principal, Right};
+use crate::emulator::model::{Azure, Error, GROUP_TYPE, IDENTITY_TYPE, Principal, Right};
 
-const GROUPS: &str = "Microsoft.ContainerInstance/containerGroups";
 const RESOURCE_GROUPS: &str = "Microsoft.Resources/subscriptions/resourceGroups";
-/// What a LIST shows of its kind.
-pub(super) const READ_GROUP: &str = "Microsoft.ContainerInstance/containerGroups/read";
-pub(super) const READ_RESOURCE_GROUP: &str =
-    "Microsoft.Resources/subscriptions/resourceGroups/read";
 const ASSIGN: &str = "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action";
 
 /// What must hold before a request is served.
@@ -57,24 +52,27 @@ impl Route {
             Self::Contents(s, name) => {
                 Demand::Action(read(&format!("{RESOURCE_GROUPS}/resources")), home(s, name))
             }
-            Self::Groups(s, None) => Demand::Listed(read(GROUPS), sub(s)),
-            Self::Groups(s, Some(name)) => Demand::Action(read(GROUPS), home(s, name)),
-            Self::Group(s, at, name) => crud(GROUPS, resource(s, at, GROUPS, name)),
+            Self::Groups(s, None) => Demand::Listed(read(GROUP_TYPE), sub(s)),
+            Self::Groups(s, Some(name)) => Demand::Action(read(GROUP_TYPE), home(s, name)),
+            Self::Group(s, at, name) => crud(GROUP_TYPE, resource(s, at, GROUP_TYPE, name)),
             Self::Act(s, at, name, verb) => {
                 let verb = match verb {
                     Verb::Start => "start",
                     Verb::Stop => "stop",
                     Verb::Restart => "restart",
                 };
-                Demand::Action(format!("{GROUPS}/{verb}/action"), resource(s, at, GROUPS, name))
+                Demand::Action(
+                    format!("{GROUP_TYPE}/{verb}/action"),
+                    resource(s, at, GROUP_TYPE, name),
+                )
             }
             Self::Logs(s, at, name, container) => {
-                let scope = format!("{}/containers/{container}", resource(s, at, GROUPS, name));
-                Demand::Action(format!("{GROUPS}/containers/logs/read"), scope)
+                let scope = format!("{}/containers/{container}", resource(s, at, GROUP_TYPE, name));
+                Demand::Action(format!("{GROUP_TYPE}/containers/logs/read"), scope)
             }
             Self::Exec(s, at, name, container) => {
-                let scope = format!("{}/containers/{container}", resource(s, at, GROUPS, name));
-                Demand::Action(format!("{GROUPS}/containers/exec/action"), scope)
+                let scope = format!("{}/containers/{container}", resource(s, at, GROUP_TYPE, name));
+                Demand::Action(format!("{GROUP_TYPE}/containers/exec/action"), scope)
             }
             Self::Identities(s, None) => Demand::Listed(read(IDENTITY_TYPE), sub(s)),
             Self::Identities(s, Some(name)) => Demand::Action(read(IDENTITY_TYPE), home(s, name)),

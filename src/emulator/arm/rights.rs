@@ -2,10 +2,10 @@
 
 use axum::http::Method;
 use axum::http::request::Parts;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::route::Route;
-use super::{Arm, found, query};
+use super::{Arm, query};
 use crate::emulator::model::{Error, Principal, Reply, Right, within};
 
 impl Arm {
@@ -39,17 +39,6 @@ impl Arm {
         })
     }
 
-    /// LIST of user-assigned identities.
-    pub(super) fn list_identities(
-        &self,
-        caller: &Principal,
-        home: Option<&str>,
-    ) -> Result<Reply, Error> {
-        let mut shown = self.world.read(|azure, now| azure.list_identities(now, home))?;
-        self.readable(caller, "Microsoft.ManagedIdentity/userAssignedIdentities/read", &mut shown);
-        Ok(found(json!({"value": shown})))
-    }
-
     /// One user-assigned identity.
     pub(super) fn on_identity(
         &self,
@@ -65,8 +54,9 @@ impl Arm {
         })
     }
 
-    /// Leaves of `resources` those that the caller may read.
-    pub(super) fn readable(&self, caller: &Principal, action: &str, resources: &mut Vec<Value>) {
+    /// Leaves of a LIST what the caller may read.
+    pub(super) fn keep_readable(&self, caller: &Principal, action: &str, listed: &mut Value) {
+        let Some(resources) = listed.as_array_mut() else { return };
         let right = Right::Action(action);
         let scopes = self.world.look(|azure, now| azure.scopes(now, caller.object, right));
         resources.retain(|resource| {

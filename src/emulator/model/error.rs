@@ -50,6 +50,16 @@ impl Error {
         Self::new(400, code, message)
     }
 
+    /// There is no such subscription.
+    pub fn subscription_not_found(id: &str) -> Self {
+        let message = format!("The subscription '{id}' could not be found.");
+        Self::new(404, "SubscriptionNotFound", message)
+    }
+
+    pub(super) fn operation_not_found(id: &str) -> Self {
+        Self::new(404, "OperationNotFound", format!("The operation '{id}' was not found."))
+    }
+
     pub(super) fn resource_group_not_found(name: &str) -> Self {
         let message = format!("Resource group '{name}' could not be found.");
         Self::new(404, "ResourceGroupNotFound", message)

@@ -76,8 +76,6 @@ impl Azure {
     }
 
     fn operation(&self, id: &str) -> Result<&StoredOperation, Error> {
-        let missing =
-            || Error::new(404, "OperationNotFound", format!("The operation '{id}' was not found."));
-        self.operations.get(id).ok_or_else(missing)
+        self.operations.get(id).ok_or_else(|| Error::operation_not_found(id))
     }
 }

@@ -87,7 +87,10 @@ impl Azure {
             old.check_unchanged(&location, &kind)?;
             (old.sku, old.tags) = (sku, tags);
             old.properties.extend(properties);
-            return Ok((Reply::new(200, self.account_view(now, name)), false));
+            return Ok((
+                Reply::new(200, self.account(resource_group, name)?.view(self, now)),
+                false,
+            ));
         }
         let operation = self.next_id();
         let end = now + self.settings.provisioning;
@@ -124,7 +127,7 @@ impl Azure {
         account.properties = properties;
         account.sku = sku.unwrap_or_else(|| account.sku.clone());
         account.tags = tags.unwrap_or_else(|| account.tags.clone());
-        Ok(Reply::new(200, self.account_view(now, name)))
+        Ok(Reply::new(200, self.account(resource_group, name)?.view(self, now)))
     }
 
     /// GET.
@@ -134,8 +137,8 @@ impl Azure {
         resource_group: &str,
         name: &str,
     ) -> Result<Reply, Error> {
-        self.account_mut(now, resource_group, name)?;
-        Ok(Reply::new(200, self.account_view(now, &name.to_ascii_lowercase())))
+        self.advance(now);
+        Ok(Reply::new(200, self.account(resource_group, name)?.view(self, now)))
     }
 
     /// LIST of a resource group, or of the subscription.
@@ -163,11 +166,10 @@ impl Azure {
     ) -> Result<Reply, Error> {
         self.advance(now);
         self.resource_group(resource_group)?;
-        let subscription = self.settings.subscription.clone();
-        let Ok(account) = self.account_mut(now, resource_group, name) else {
+        let Ok(account) = self.account(resource_group, name) else {
             return Ok(Reply::empty(204));
         };
-        let id = account.id(&subscription);
+        let id = account.id(&self.settings.subscription);
         self.forget_scope(&id);
         self.storage.remove(&name.to_ascii_lowercase());
         Ok(Reply::empty(200))
@@ -177,10 +179,7 @@ impl Azure {
     pub fn account_operation(&mut self, now: Now, id: &str) -> Result<Reply, Error> {
         self.advance(now);
         let found = self.storage.values().find(|account| account.making.0 == id);
-        let Some(account) = found else {
-            let message = format!("The operation '{id}' was not found.");
-            return Err(Error::new(404, "OperationNotFound", message));
-        };
+        let account = found.ok_or_else(|| Error::operation_not_found(id))?;
         if account.making.1 > now {
             return Ok(Reply::empty(202).polled(Poll::Account(id.to_owned())));
         }
@@ -207,6 +206,14 @@ impl Azure {
             .retain(|_, account| !account.resource_group.eq_ignore_ascii_case(resource_group));
     }
 
+    fn account(&self, resource_group: &str, name: &str) -> Result<&Account, Error> {
+        self.resource_group(resource_group)?;
+        self.storage
+            .get(&name.to_ascii_lowercase())
+            .filter(|account| account.resource_group.eq_ignore_ascii_case(resource_group))
+            .ok_or_else(|| Error::resource_not_found(ACCOUNT_TYPE, resource_group, name))
+    }
+
     fn account_mut(
         &mut self,
         now: Now,
@@ -214,15 +221,9 @@ impl Azure {
         name: &str,
     ) -> Result<&mut Account, Error> {
         self.advance(now);
-        self.resource_group(resource_group)?;
-        self.storage
-            .get_mut(&name.to_ascii_lowercase())
-            .filter(|account| account.resource_group.eq_ignore_ascii_case(resource_group))
-            .ok_or_else(|| Error::resource_not_found(ACCOUNT_TYPE, resource_group, name))
-    }
-
-    fn account_view(&self, now: Now, name: &str) -> Value {
-        self.storage.get(name).map(|account| account.view(self, now)).unwrap_or_default()
+        let key = self.account(resource_group, name)?.name.clone();
+        let found = self.storage.get_mut(&key);
+        found.ok_or_else(|| Error::resource_not_found(ACCOUNT_TYPE, resource_group, name))
     }
 }
 

@@ -38,20 +38,12 @@ pub struct Preview {
 pub async fn preview(object: &ContainerGroup, entry: &Entry, ctx: &Ctx) -> Result<Preview, String> {
     let told = |fault: Fault| fault.to_string();
     let source = Source::named(&entry.key, object.spec.identity_ref.as_ref());
-    let azure = match ctx.identities.of(&source).await.map_err(told)? {
-        Ok(Resolved::Ready(azure)) => azure,
-        Ok(Resolved::Missing(what)) => return Err(what),
-        Err(invalid) => return Err(invalid.to_string()),
-    };
+    let azure = Resolved::told(ctx.identities.of(&source).await.map_err(told)?)?;
     let mut entry = entry.clone();
     for (name, value) in object.pins(&azure).await.map_err(told)? {
         entry.pinned.entry(name.to_owned()).or_insert(value);
     }
-    let desired = match desired::resolve(object, &entry, ctx).await.map_err(told)? {
-        Ok(Resolved::Ready(desired)) => desired,
-        Ok(Resolved::Missing(what)) => return Err(what),
-        Err(invalid) => return Err(invalid.to_string()),
-    };
+    let desired = Resolved::told(desired::resolve(object, &entry, ctx).await.map_err(told)?)?;
     let id = group_id(object, &entry).map_err(|invalid| invalid.to_string())?;
     let group = azure.groups.get(&id).await.map_err(told)?;
     let leaf = ctx.secrets.pair(&entry.key).await.map_err(told)?;

@@ -85,15 +85,23 @@ impl Local {
     }
 
     pub(crate) async fn token_answer(&self, fields: &[(&str, &str)]) -> (StatusCode, Value) {
+        self.token_answer_to(&self.variable("AZURE_CLIENT_ID"), fields).await
+    }
+
+    /// What the token endpoint answers to a client of this id.
+    pub(crate) async fn token_answer_to(
+        &self,
+        client: &str,
+        fields: &[(&str, &str)],
+    ) -> (StatusCode, Value) {
         let url = format!(
             "{}/{}/oauth2/v2.0/token",
             self.endpoints.entra,
             self.variable("AZURE_TENANT_ID")
         );
-        let client = self.variable("AZURE_CLIENT_ID");
         let form = url::form_urlencoded::Serializer::new(String::new())
             .append_pair("grant_type", "client_credentials")
-            .append_pair("client_id", &client)
+            .append_pair("client_id", client)
             .extend_pairs(fields)
             .finish();
         let request =

@@ -46,22 +46,10 @@ impl Somebody {
 
     async fn arm<'a>(&self, local: &'a Local) -> Arm<'a> {
         let form = [
-            ("client_id", self.app_id.as_str()),
-            ("client_secret", &self.secret),
+            ("client_secret", self.secret.as_str()),
             ("scope", "https://management.azure.com/.default"),
         ];
-        let url = format!(
-            "{}/{}/oauth2/v2.0/token",
-            local.endpoints.entra,
-            local.variable("AZURE_TENANT_ID")
-        );
-        let form = url::form_urlencoded::Serializer::new(String::new())
-            .append_pair("grant_type", "client_credentials")
-            .extend_pairs(form)
-            .finish();
-        let request =
-            local.http.post(url).header("content-type", "application/x-www-form-urlencoded");
-        let (status, body) = answer(request.body(form)).await;
+        let (status, body) = local.token_answer_to(&self.app_id, &form).await;
         assert_eq!(status, 200, "{body}");
         Arm { local, token: body["access_token"].as_str().unwrap().to_owned() }
     }

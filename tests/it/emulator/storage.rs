@@ -184,6 +184,8 @@ async fn an_account_and_what_hangs_below_it() {
     let tags = json!({"tags": {"a": "b"}, "properties": {"publicNetworkAccess": "Disabled"}});
     let (status, patched) = arm.send(Method::PATCH, &account("keep1"), tags).await;
     assert_eq!((status.as_u16(), &patched["tags"]["a"]), (200, &json!("b")));
+    let (_, patched) = arm.send(Method::PATCH, &account("KEEP1"), json!({})).await;
+    assert_eq!((&patched["name"], &patched["tags"]["a"]), (&json!("keep1"), &json!("b")));
     let blobs = Blobs::new(&local, "keep1", local.token_for(STORAGE).await);
     let read = outcome(blobs.request(Method::GET, "/home/a")).await;
     assert_eq!(read, refused(403, "AuthorizationFailure"));

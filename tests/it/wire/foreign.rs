@@ -13,9 +13,11 @@ use azure_core_0_21::{
 };
 use azure_mgmt_containerinstance::package_preview_2024_05 as legacy;
 use futures::StreamExt as _;
-use serde_json::{Value, json};
+use reqwest::Method;
+use serde_json::json;
 
 use super::World;
+use super::owner::Owner;
 
 /// Transport that trusts local Azure's CA alone.
 #[derive(Debug)]
@@ -64,45 +66,22 @@ impl TokenCredential for Token {
     }
 }
 
-async fn token(http: &reqwest::Client, variables: &HashMap<String, String>) -> String {
-    let form = url::form_urlencoded::Serializer::new(String::new())
-        .append_pair("grant_type", "client_credentials")
-        .append_pair("client_id", &variables["AZURE_CLIENT_ID"])
-        .append_pair("client_secret", &variables["AZURE_CLIENT_SECRET"])
-        .append_pair("scope", "https://management.azure.com/.default")
-        .finish();
-    let tenant = &variables["AZURE_TENANT_ID"];
-    let url = format!("{}/{tenant}/oauth2/v2.0/token", variables["AZURE_AUTHORITY_HOST"]);
-    let request = http.post(url).header("content-type", "application/x-www-form-urlencoded");
-    let answer = request.body(form).send().await.unwrap().text().await.unwrap();
-    let answer: Value = serde_json::from_str(&answer).unwrap();
-    answer["access_token"].as_str().unwrap().to_owned()
-}
-
 #[tokio::test]
 async fn the_generated_rust_client_makes_shows_lists_and_deletes() {
-    aci_operator::tls::install_provider();
     let world = World::new();
-    let variables: HashMap<_, _> = world.variables().into_iter().collect();
-    let bundle = std::fs::read(world.home().join("local/ca.pem")).unwrap();
-    let http = reqwest::Client::builder()
-        .tls_certs_only([reqwest::Certificate::from_pem(&bundle).unwrap()])
-        .no_proxy()
-        .build()
-        .unwrap();
-    let token = token(&http, &variables).await;
-    let (subscription, arm) =
-        (&variables["AZURE_SUBSCRIPTION_ID"], &variables["ACI_OPERATOR_RESOURCE_MANAGER_URL"]);
-    let url =
-        format!("{arm}/subscriptions/{subscription}/resourcegroups/rg?api-version=2021-04-01");
-    let made = http.put(url).bearer_auth(&token).header("content-type", "application/json");
-    let made = made.body(json!({"location": "westeurope"}).to_string()).send().await.unwrap();
-    assert_eq!(made.status(), 201);
+    let owner = Owner::of(&world);
+    let (subscription, arm) = (
+        &owner.variables["AZURE_SUBSCRIPTION_ID"],
+        &owner.variables["ACI_OPERATOR_RESOURCE_MANAGER_URL"],
+    );
+    let body = json!({"location": "westeurope"});
+    let made = owner.arm(Method::PUT, "/resourcegroups/rg", "2021-04-01", Some(&body)).await;
+    assert_eq!(made.0, 201);
 
-    let groups = legacy::Client::builder(Arc::new(Token(token)))
+    let groups = legacy::Client::builder(Arc::new(Token(owner.token().await)))
         .endpoint(Url::parse(arm).unwrap())
         .scopes(&["s"])
-        .transport(TransportOptions::new(Arc::new(Transport(http))))
+        .transport(TransportOptions::new(Arc::new(Transport(owner.http.clone()))))
         .retry(RetryOptions::none())
         .build()
         .unwrap()

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use reqwest::{Client, Method};
+use reqwest::Method;
 use serde_json::{Value, json};
 
+use super::owner::Owner;
 use super::{
     Ended, TLS, World, condition, ended, feed, free_address, group, is_ready, number, pause,
 };
@@ -14,6 +15,9 @@ use super::{
 mod azure;
 mod many;
 mod moves;
+
+/// The version of the storage accounts' API.
+const STORAGE: &str = "2023-05-01";
 
 /// A storage account of local Azure with the two containers of a home.
 struct Account {
@@ -23,30 +27,26 @@ struct Account {
 
 impl Account {
     async fn new(world: &World) -> Self {
-        let variables = world.variables();
-        let ca = std::fs::read(&variables["ACI_OPERATOR_LOCAL_CA"]).unwrap();
-        aci_operator::tls::install_provider();
-        let ca = reqwest::Certificate::from_pem(&ca).unwrap();
-        let http = Client::builder().tls_certs_only([ca]).build().unwrap();
-        let arm = Arm { token: token(&http, &variables).await, http, variables: &variables };
+        let owner = Owner::of(world);
         let groups = "/resourcegroups/ops";
-        arm.put(groups, json!({"location": "westeurope"})).await;
+        put(&owner, groups, "2021-04-01", json!({"location": "westeurope"})).await;
         let account = format!("{groups}/providers/Microsoft.Storage/storageAccounts/keep1");
         let body = json!({"location": "westeurope", "kind": "StorageV2",
             "sku": {"name": "Standard_LRS"}, "properties": {"allowSharedKeyAccess": false}});
-        arm.put(&account, body).await;
+        put(&owner, &account, STORAGE, body).await;
         let url = loop {
-            let made = arm.get(&account).await;
+            let (_, made) = owner.arm(Method::GET, &account, STORAGE, None).await;
             if made["properties"]["provisioningState"] == "Succeeded" {
                 break made["properties"]["primaryEndpoints"]["blob"].as_str().unwrap().to_owned();
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         };
         for name in ["home", "home-secrets"] {
-            arm.put(&format!("{account}/blobServices/default/containers/{name}"), json!({})).await;
+            let container = format!("{account}/blobServices/default/containers/{name}");
+            put(&owner, &container, STORAGE, json!({})).await;
         }
-        arm.assign(&account, "ba92f5b4-2d11-453d-a403-e96b0029c9fe").await;
-        Self { url: format!("{url}home"), variables }
+        assign(&owner, &account, "ba92f5b4-2d11-453d-a403-e96b0029c9fe").await;
+        Self { url: format!("{url}home"), variables: owner.variables }
     }
 
     /// The binary on this home.
@@ -113,72 +113,22 @@ impl Drop for Daemon {
     }
 }
 
-struct Arm<'a> {
-    http: Client,
-    token: String,
-    variables: &'a BTreeMap<String, String>,
+async fn put(owner: &Owner, path: &str, version: &str, body: Value) {
+    let (status, said) = owner.arm(Method::PUT, path, version, Some(&body)).await;
+    assert!((200..300).contains(&status), "{path}: {status} {said}");
 }
 
-impl Arm<'_> {
-    async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Value {
-        let version = if path.contains("Microsoft.Authorization") {
-            "2022-04-01"
-        } else if path.contains("Microsoft.Storage") {
-            "2023-05-01"
-        } else {
-            "2021-04-01"
-        };
-        let arm = &self.variables["ACI_OPERATOR_RESOURCE_MANAGER_URL"];
-        let subscription = &self.variables["AZURE_SUBSCRIPTION_ID"];
-        let url = format!("{arm}/subscriptions/{subscription}{path}?api-version={version}");
-        let mut request = self.http.request(method, url).bearer_auth(&self.token);
-        if let Some(body) = body {
-            request = request.header("content-type", "application/json").body(body.to_string());
-        }
-        let answer = request.send().await.unwrap();
-        let status = answer.status();
-        let text = answer.text().await.unwrap();
-        assert!(status.is_success(), "{path}: {status} {text}");
-        serde_json::from_str(&text).unwrap_or_default()
-    }
-
-    async fn put(&self, path: &str, body: Value) -> Value {
-        self.send(Method::PUT, path, Some(body)).await
-    }
-
-    async fn get(&self, path: &str) -> Value {
-        self.send(Method::GET, path, None).await
-    }
-
-    /// Gives ourselves a role.
-    async fn assign(&self, scope: &str, role: &str) {
-        let subscription = &self.variables["AZURE_SUBSCRIPTION_ID"];
-        let definition = "providers/Microsoft.Authorization/roleDefinitions";
-        let body = json!({"properties": {
-            "principalId": object_id(&self.token),
-            "principalType": "ServicePrincipal",
-            "roleDefinitionId": format!("/subscriptions/{subscription}/{definition}/{role}"),
-        }});
-        let name = "00000000-0000-4000-8000-00000000000a";
-        let path = format!("{scope}/providers/Microsoft.Authorization/roleAssignments/{name}");
-        self.put(&path, body).await;
-    }
-}
-
-async fn token(http: &Client, variables: &BTreeMap<String, String>) -> String {
-    let (host, tenant) = (&variables["AZURE_AUTHORITY_HOST"], &variables["AZURE_TENANT_ID"]);
-    let form: String = url::form_urlencoded::Serializer::new(String::new())
-        .append_pair("grant_type", "client_credentials")
-        .append_pair("client_id", &variables["AZURE_CLIENT_ID"])
-        .append_pair("client_secret", &variables["AZURE_CLIENT_SECRET"])
-        .append_pair("scope", "https://management.azure.com/.default")
-        .finish();
-    let url = format!("{host}/{tenant}/oauth2/v2.0/token");
-    let request =
-        http.post(url).header("content-type", "application/x-www-form-urlencoded").body(form);
-    let answer = request.send().await.unwrap().text().await.unwrap();
-    let answer: Value = serde_json::from_str(&answer).unwrap();
-    answer["access_token"].as_str().unwrap().to_owned()
+/// Gives the owner a role.
+async fn assign(owner: &Owner, scope: &str, role: &str) {
+    let definition = "providers/Microsoft.Authorization/roleDefinitions";
+    let body = json!({"properties": {
+        "principalId": object_id(&owner.token().await),
+        "principalType": "ServicePrincipal",
+        "roleDefinitionId": format!("{}/{definition}/{role}", owner.subscription()),
+    }});
+    let name = "00000000-0000-4000-8000-00000000000a";
+    let path = format!("{scope}/providers/Microsoft.Authorization/roleAssignments/{name}");
+    put(owner, &path, "2022-04-01", body).await;
 }
 
 /// Whose the token is.

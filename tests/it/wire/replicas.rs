@@ -127,6 +127,14 @@ impl Cluster {
         }
     }
 
+    /// What was asked of the API server, oldest first; the last line of its log may be half written.
+    fn audited(&self) -> Vec<Value> {
+        let log = self.server.kubeconfig().with_file_name("audit.log");
+        let text = fs::read_to_string(log).unwrap();
+        let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+        whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
     fn logs(&self) -> String {
         let end = |replica: &Replica| {
             let log = fs::read_to_string(&replica.log).unwrap_or_default();

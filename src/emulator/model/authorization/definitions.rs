@@ -127,8 +127,7 @@ impl Azure {
         if subscription.eq_ignore_ascii_case(&self.settings.subscription) {
             return Ok(());
         }
-        let message = format!("The subscription '{subscription}' could not be found.");
-        Err(Error::new(404, "SubscriptionNotFound", message))
+        Err(Error::subscription_not_found(subscription))
     }
 
     fn all_roles(&self) -> impl Iterator<Item = Role> {

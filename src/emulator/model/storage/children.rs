@@ -17,9 +17,9 @@ impl Azure {
         resource_group: &str,
         name: &str,
     ) -> Result<Reply, Error> {
-        let subscription = self.settings.subscription.clone();
-        let account = self.account_mut(now, resource_group, name)?;
-        Ok(Reply::new(200, account.service_view(&subscription)))
+        self.advance(now);
+        let account = self.account(resource_group, name)?;
+        Ok(Reply::new(200, account.service_view(&self.settings.subscription)))
     }
 
     /// PUT of `blobServices/default`.
@@ -44,13 +44,13 @@ impl Azure {
         resource_group: &str,
         name: &str,
     ) -> Result<Reply, Error> {
-        let subscription = self.settings.subscription.clone();
-        let account = self.account_mut(now, resource_group, name)?;
+        self.advance(now);
+        let account = self.account(resource_group, name)?;
         let Some((policy, modified)) = &account.policy else {
             let message = format!("No ManagementPolicy found for account {name}");
             return Err(Error::new(404, "ManagementPolicyNotFound", message));
         };
-        let id = account.id(&subscription);
+        let id = account.id(&self.settings.subscription);
         let view = json!({
             "id": format!("{id}/managementPolicies/default"),
             "name": "DefaultManagementPolicy",

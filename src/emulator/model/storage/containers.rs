@@ -27,8 +27,7 @@ impl Azure {
         name: &str,
         body: &Value,
     ) -> Result<Reply, Error> {
-        let subscription = self.settings.subscription.clone();
-        let account = self.account_mut(now, resource_group, account)?;
+        let kept = self.account_mut(now, resource_group, account)?;
         check_name(name)?;
         let public = body["properties"]["publicAccess"].as_str().unwrap_or("None");
         if public != "None" {
@@ -36,16 +35,16 @@ impl Azure {
             return Err(Error::new(409, "PublicAccessNotPermitted", message));
         }
         let metadata = body["properties"]["metadata"].as_object().cloned();
-        let status = if account.containers.contains_key(name) { 200 } else { 201 };
-        let container = account
+        let status = if kept.containers.contains_key(name) { 200 } else { 201 };
+        let container = kept
             .containers
             .entry(name.to_owned())
             .or_insert_with(|| Container { modified: now, metadata: Map::new() });
         if let Some(metadata) = metadata {
             (container.metadata, container.modified) = (metadata, now);
         }
-        let view = account.container_view(&subscription, name);
-        Ok(Reply::new(status, view))
+        let account = self.account(resource_group, account)?;
+        Ok(Reply::new(status, account.container_view(&self.settings.subscription, name)))
     }
 
     /// GET.
@@ -55,13 +54,13 @@ impl Azure {
         (resource_group, account): (&str, &str),
         name: &str,
     ) -> Result<Reply, Error> {
-        let subscription = self.settings.subscription.clone();
-        let account = self.account_mut(now, resource_group, account)?;
+        self.advance(now);
+        let account = self.account(resource_group, account)?;
         if !account.containers.contains_key(name) {
             let message = "The specified container does not exist.";
             return Err(Error::new(404, "ContainerNotFound", message));
         }
-        Ok(Reply::new(200, account.container_view(&subscription, name)))
+        Ok(Reply::new(200, account.container_view(&self.settings.subscription, name)))
     }
 
     /// LIST.
@@ -71,10 +70,11 @@ impl Azure {
         resource_group: &str,
         account: &str,
     ) -> Result<Reply, Error> {
-        let subscription = self.settings.subscription.clone();
-        let account = self.account_mut(now, resource_group, account)?;
+        self.advance(now);
+        let account = self.account(resource_group, account)?;
+        let subscription = &self.settings.subscription;
         let names = account.containers.keys();
-        let views = names.map(|name| account.container_view(&subscription, name));
+        let views = names.map(|name| account.container_view(subscription, name));
         Ok(Reply::new(200, json!({"value": views.collect::<Vec<_>>()})))
     }
 
@@ -85,10 +85,10 @@ impl Azure {
         (resource_group, account): (&str, &str),
         name: &str,
     ) -> Result<Reply, Error> {
-        let subscription = self.settings.subscription.clone();
-        let account = self.account_mut(now, resource_group, account)?;
-        let was_there = account.containers.remove(name).is_some();
-        let id = account.container_id(&subscription, name);
+        let kept = self.account_mut(now, resource_group, account)?;
+        let was_there = kept.containers.remove(name).is_some();
+        let account = self.account(resource_group, account)?;
+        let id = account.container_id(&self.settings.subscription, name);
         self.forget_scope(&id);
         Ok(Reply::empty(if was_there { 200 } else { 204 }))
     }

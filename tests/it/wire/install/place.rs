@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::runtime::{Builder, Runtime};
 
+use super::super::owner::Owner;
 use super::super::{Ended, World};
 
 pub(super) const IMAGE: &str = "registry.example/aci-operator@sha256:0000000000000000000000000000000000000000000000000000000000000000";
@@ -13,18 +16,17 @@ pub(super) const GROUP: &str = "operators";
 pub(super) struct Place {
     pub(super) world: World,
     pub(super) identity: String,
+    owner: Owner,
+    /// These tests wait for one thing after the other.
+    runtime: Runtime,
 }
 
 impl Place {
     pub(super) fn new() -> Self {
-        let world = World::without_azure();
-        let installed =
-            concat!(env!("CARGO_MANIFEST_DIR"), "/target/azurite/node_modules/.bin/azurite-blob");
-        let azurite =
-            std::env::var("ACI_OPERATOR_AZURITE").unwrap_or_else(|_| installed.to_owned());
-        let mut up = world.command(&["local", "up", "--engine", "none"]);
-        super::super::ended(up.env("ACI_OPERATOR_AZURITE", azurite)).done();
-        let mut place = Self { world, identity: String::new() };
+        let world = World::new();
+        let owner = Owner::of(&world);
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        let mut place = Self { world, identity: String::new(), owner, runtime };
         place.put("/resourceGroups/web", "2021-04-01", &json!({"location": "westeurope"}));
         let identity =
             "/resourceGroups/web/providers/Microsoft.ManagedIdentity/userAssignedIdentities/app";
@@ -58,68 +60,15 @@ impl Place {
         all.map(|one| (text(&one["id"]), text(&one["action"]))).collect()
     }
 
-    pub(super) fn variables(&self) -> BTreeMap<String, String> {
-        let text = self.world.run(&["local", "env"]).done();
-        let lines = text.lines().filter_map(|line| line.strip_prefix("export ")?.split_once('='));
-        lines.map(|(name, value)| (name.to_owned(), value.trim_matches('\'').to_owned())).collect()
-    }
-
     /// A request to ARM by the owner of the subscription.
     pub(super) fn arm(
         &self,
-        method: &str,
+        method: Method,
         path: &str,
         version: &str,
         body: Option<&Value>,
     ) -> (u16, Value) {
-        let variables = self.variables();
-        let endpoint = variables["ACI_OPERATOR_RESOURCE_MANAGER_URL"].trim_end_matches('/');
-        let scope = format!("/subscriptions/{}", variables["AZURE_SUBSCRIPTION_ID"]);
-        let path = path.strip_prefix(&scope).unwrap_or(path);
-        let url = format!("{endpoint}{scope}{path}?api-version={version}");
-        self.send(method, &url, "https://management.azure.com", body)
-    }
-
-    /// A request by the owner of the subscription, with a token for `audience`.
-    pub(super) fn send(
-        &self,
-        method: &str,
-        url: &str,
-        audience: &str,
-        body: Option<&Value>,
-    ) -> (u16, Value) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            aci_operator::tls::install_provider();
-            let variables = self.variables();
-            let ca = std::fs::read(&variables["SSL_CERT_FILE"]).unwrap();
-            let roots = reqwest::Certificate::from_pem_bundle(&ca).unwrap();
-            let http = reqwest::Client::builder().tls_certs_only(roots).no_proxy().build().unwrap();
-            let form = url::form_urlencoded::Serializer::new(String::new())
-                .append_pair("grant_type", "client_credentials")
-                .append_pair("client_id", &variables["AZURE_CLIENT_ID"])
-                .append_pair("client_secret", &variables["AZURE_CLIENT_SECRET"])
-                .append_pair("scope", &format!("{audience}/.default"))
-                .finish();
-            let authority = variables["AZURE_AUTHORITY_HOST"].trim_end_matches('/');
-            let tenant = &variables["AZURE_TENANT_ID"];
-            let token = http
-                .post(format!("{authority}/{tenant}/oauth2/v2.0/token"))
-                .header("content-type", "application/x-www-form-urlencoded")
-                .body(form);
-            let token = token.send().await.unwrap().bytes().await.unwrap();
-            let token: Value = serde_json::from_slice(&token).unwrap();
-            let mut request = http
-                .request(method.parse().unwrap(), url)
-                .bearer_auth(token["access_token"].as_str().unwrap());
-            if let Some(body) = body {
-                request = request.header("content-type", "application/json").body(body.to_string());
-            }
-            let answer = request.send().await.unwrap();
-            let status = answer.status().as_u16();
-            let body = answer.bytes().await.unwrap();
-            (status, serde_json::from_slice(&body).unwrap_or_default())
-        })
+        self.runtime.block_on(self.owner.arm(method, path, version, body))
     }
 
     /// Variables of an application that owns these resource groups, and has no other right.
@@ -143,7 +92,7 @@ impl Place {
             }});
             self.put(&path, "2022-04-01", &body);
         }
-        let mut variables = self.variables();
+        let mut variables = self.owner.variables.clone();
         variables.insert("AZURE_CLIENT_ID".to_owned(), client.to_owned());
         let secret = password["secretText"].as_str().unwrap().to_owned();
         variables.insert("AZURE_CLIENT_SECRET".to_owned(), secret);
@@ -152,10 +101,9 @@ impl Place {
 
     /// Gives a service principal an app role of Graph.
     pub(super) fn grant(&self, principal: &str, role: &str) {
-        let graph = self.variables()["ACI_OPERATOR_GRAPH_URL"].trim_end_matches('/').to_owned();
         let app = "00000003-0000-0000-c000-000000000000";
-        let url = format!("{graph}/v1.0/servicePrincipals(appId='{app}')");
-        let (_, resource) = self.send("GET", &url, &graph, None);
+        let path = format!("servicePrincipals(appId='{app}')");
+        let (_, resource) = self.on_graph(Method::GET, &path, None);
         let body = json!({
             "principalId": principal, "appRoleId": role, "resourceId": resource["id"],
         });
@@ -166,21 +114,25 @@ impl Place {
     pub(super) fn graph(&self, path: &str, body: &Value) -> Value {
         let fault = ["local", "fault", "reads-lag", "0s", "--operation", "graph-write"];
         self.world.run(&fault).done();
-        let graph = self.variables()["ACI_OPERATOR_GRAPH_URL"].trim_end_matches('/').to_owned();
-        let url = format!("{graph}/v1.0/{path}");
-        let (status, made) = self.send("POST", &url, &graph, Some(body));
+        let (status, made) = self.on_graph(Method::POST, path, Some(body));
         assert!((200..300).contains(&status), "{path}: {made}");
         made
     }
 
+    fn on_graph(&self, method: Method, path: &str, body: Option<&Value>) -> (u16, Value) {
+        let graph = self.owner.variables["ACI_OPERATOR_GRAPH_URL"].trim_end_matches('/');
+        let url = format!("{graph}/v1.0/{path}");
+        self.runtime.block_on(self.owner.send(method, &url, graph, body))
+    }
+
     pub(super) fn put(&self, path: &str, version: &str, body: &Value) -> Value {
-        let (status, made) = self.arm("PUT", path, version, Some(body));
+        let (status, made) = self.arm(Method::PUT, path, version, Some(body));
         assert!((200..300).contains(&status), "{path}: {made}");
         made
     }
 
     pub(super) fn get(&self, path: &str, version: &str) -> Option<Value> {
-        let (status, found) = self.arm("GET", path, version, None);
+        let (status, found) = self.arm(Method::GET, path, version, None);
         (status == 200).then_some(found)
     }
 
@@ -194,7 +146,7 @@ impl Place {
             all.extend(self.ids(&format!("{path}/resources"), "2021-04-01"));
         }
         let roles = "/providers/Microsoft.Authorization/roleDefinitions";
-        let (_, roles) = self.arm("GET", roles, "2022-04-01", None);
+        let (_, roles) = self.arm(Method::GET, roles, "2022-04-01", None);
         let roles = roles["value"].as_array().unwrap().iter();
         let custom = roles.filter(|role| role["properties"]["type"] == "CustomRole");
         all.extend(custom.map(|role| role["id"].as_str().unwrap().to_owned()));

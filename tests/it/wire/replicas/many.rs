@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use rustix::process::Signal;
-use serde_json::Value;
 
 use super::{ACCOUNT, Cluster, pause};
 use crate::wire::many::{
@@ -34,24 +33,19 @@ impl Cluster {
     /// What the operator has asked of the API server since the `from`th request: writes, by verb and
     /// resource, and how many requests there were so far.
     fn written(&self, from: usize) -> (BTreeMap<String, usize>, usize) {
-        let log = self.server.kubeconfig().with_file_name("audit.log");
-        let text = fs::read_to_string(log).unwrap();
+        let events = self.audited();
         let mut written = BTreeMap::new();
-        let mut all = 0;
-        for line in text.lines() {
-            // The last line may be half written.
-            let Ok(event) = serde_json::from_str::<Value>(line) else { continue };
-            all += 1;
+        for event in &events[from..] {
             let verb = event["verb"].as_str().unwrap();
             let ours = event["user"]["username"] == ACCOUNT;
-            if all <= from || !ours || ["get", "list", "watch"].contains(&verb) {
+            if !ours || ["get", "list", "watch"].contains(&verb) {
                 continue;
             }
             let text = |name: &str| event["objectRef"][name].as_str().unwrap_or_default();
             let what = format!("{verb} {}/{}", text("resource"), text("subresource"));
             *written.entry(what.trim_end_matches('/').to_owned()).or_default() += 1;
         }
-        (written, all)
+        (written, events.len())
     }
 }
 

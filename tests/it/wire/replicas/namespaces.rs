@@ -1,7 +1,5 @@
 //! An identity for each namespace, and none of the operator's own.
 
-use std::fs;
-
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
@@ -40,9 +38,7 @@ fn a_namespace_brings_its_identity() {
     assert!(said.contains("AADSTS"), "{said}");
 
     // Many passes, and one look at each namespace's Secret a minute at most.
-    let log = cluster.server.kubeconfig().with_file_name("audit.log");
-    let log = fs::read_to_string(log).unwrap();
-    let events: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let events = cluster.audited();
     for namespace in ["app", "other"] {
         let look = |event: &&Value| {
             let object = &event["objectRef"];

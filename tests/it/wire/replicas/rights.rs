@@ -1,7 +1,6 @@
 //! The chart's rights are the ones that are needed: no call is forbidden, and none is unused.
 
 use std::collections::BTreeSet;
-use std::fs;
 
 use serde_json::Value;
 
@@ -38,11 +37,8 @@ fn each_right_of_the_chart_is_used_and_no_call_is_forbidden() {
 
 /// What the service account asked for, and what it was refused.
 fn asked(cluster: &Cluster) -> (BTreeSet<Right>, BTreeSet<Right>) {
-    let log = cluster.server.kubeconfig().with_file_name("audit.log");
-    let log = fs::read_to_string(log).unwrap();
     let (mut used, mut forbidden) = (BTreeSet::new(), BTreeSet::new());
-    for line in log.lines() {
-        let event: Value = serde_json::from_str(line).unwrap();
+    for event in cluster.audited() {
         if event["user"]["username"] != ACCOUNT {
             continue;
         }
