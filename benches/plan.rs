@@ -110,6 +110,7 @@ fn observed(desired: &Desired, now: DateTime<Utc>) -> Observed {
         memory: Memory::default(),
         requests: Requests::default(),
         own: false,
+        trial: None,
         followers: Vec::new(),
     };
     let mut shown = wire::render(&body(desired, &observed), "web", SecretValues::Elided);

@@ -193,6 +193,10 @@ pub enum Reason {
     Terminated,
     /// A request limit is reached.
     Throttled,
+    /// A new image of the operator is tried beside it.
+    Trial,
+    /// It did not pass.
+    TrialFailed,
     /// Something does not answer.
     Unreachable,
     /// Not looked at, because it does not apply or cannot be done from here.

@@ -24,6 +24,8 @@ param readers string[] = []
 param writers string[] = []
 @description('The operator\'s image, best by digest.')
 param image string
+@description('The operator may put another image into its own container group, where a manifest says so: who writes manifests may then run anything as the operator.')
+param selfUpdate bool = false
 
 var scope = '${subscription().id}/resourceGroups/${resourceGroupName}'
 var installation = guid(scope, name)
@@ -50,6 +52,7 @@ module operator 'operator.bicep' = {
     readers: readers
     writers: writers
     image: image
+    selfUpdate: selfUpdate
   }
 }
 

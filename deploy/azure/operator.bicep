@@ -9,6 +9,7 @@ param manage string[]
 param readers string[]
 param writers string[]
 param image string
+param selfUpdate bool
 
 var blobContributor = 'ba92f5b4-2d11-453d-a403-e96b0029c9fe' // Storage Blob Data Contributor
 var blobReader = '2a2b9908-6ea1-4ae2-8e65-a410df84e7d1' // Storage Blob Data Reader
@@ -148,6 +149,25 @@ module onSecrets 'blob-assignment.bicep' = {
     principalId: identity.properties.principalId
     principalType: 'ServicePrincipal'
     roleId: blobContributor
+    note: note
+  }
+}
+
+module onItself 'assignment.bicep' = if (selfUpdate) {
+  name: '${name}-on-itself'
+  params: {
+    principalId: identity.properties.principalId
+    roleId: role.name
+    note: note
+  }
+}
+
+module asItself 'identity-assignment.bicep' = if (selfUpdate) {
+  name: '${name}-as-itself'
+  params: {
+    identityName: identity.name
+    principalId: identity.properties.principalId
+    roleId: 'f1a07417-d97a-45cb-824c-7a7467783830' // Managed Identity Operator
     note: note
   }
 }

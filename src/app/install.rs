@@ -6,13 +6,16 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use kube::Resource as _;
+use serde_json::{Value, json};
 
 use super::{App, Error, Result, wire};
+use crate::api::ContainerGroup;
 use crate::core::Fault;
 use crate::core::install::{self, action, resources};
 pub use crate::core::install::{Action, Facts, Resource, Sort, Wanted};
 use crate::ports::{ContainerGroups, Grants, Resources};
+use crate::reconcile::Kind as _;
 
 mod patience;
 mod removal;
@@ -45,6 +48,8 @@ pub struct Request {
     pub writers: Vec<String>,
     /// The operator's image.
     pub image: String,
+    /// The operator may put another image into its own container group.
+    pub self_update: bool,
 }
 
 /// One resource of the plan.
@@ -102,6 +107,7 @@ impl App {
             readers: request.readers,
             writers: request.writers,
             image: request.image,
+            self_update: request.self_update,
             environment,
         };
         Ok(Installation { wanted, resources, groups, grants })
@@ -192,6 +198,28 @@ impl Installation {
     /// The home, as `--home` takes it, where its account is there.
     pub async fn home(&self) -> Result<Option<String>> {
         Ok(self.facts().await?.blob.as_deref().map(install::home_url))
+    }
+
+    /// The manifest with which the operator keeps its own container group, as that runs now.
+    ///
+    /// # Errors
+    /// There is no such installation.
+    pub async fn manifest(&self) -> Result<Value> {
+        let facts = self.facts().await?;
+        let all = resources(&self.wanted, &facts);
+        let group = all.iter().find(|resource| resource.sort == Sort::Group);
+        let Some(group) = group.filter(|group| !group.waiting) else { return Err(not_there()) };
+        let seen = self.see(group).await?.ok_or_else(not_there)?;
+        let text = |path: &str| seen.pointer(path).and_then(Value::as_str).map(str::to_owned);
+        let location = text("/location").unwrap_or_default();
+        let image = text("/properties/containers/0/properties/image").unwrap_or_default();
+        let running = Wanted { location, image, ..self.wanted.clone() };
+        Ok(json!({
+            "apiVersion": ContainerGroup::api_version(&()),
+            "kind": ContainerGroup::KIND,
+            "metadata": {"name": self.wanted.name},
+            "spec": install::spec(&running, &facts),
+        }))
     }
 
     /// What identity and account say, as far as they are there.

@@ -22,6 +22,14 @@ It makes a resource group, a managed identity, a role and its assignments, a sto
 container group, and marks them. A second run makes what is missing. Rights are given at the resource
 groups and identities that are named, never at the subscription: see docs/azure.md.")]
     Azure(InstallArgs),
+    /// Prints the operator's own manifest, with which it updates itself
+    #[command(after_help = "\
+Example:
+  aci-operator install manifest -g aci-operator > operator/aci-operator.yaml
+
+The installation needs `--self-update`. Pushed into the home, an edit of the image, by digest, is rolled out
+after a trial beside the operator; every other change of it is refused.")]
+    Manifest(WhichArgs),
     /// Prints what an administrator has to do for app registrations
     #[command(after_help = "\
 Example:
@@ -96,6 +104,10 @@ pub(super) struct InstallArgs {
     /// The operator's image, best by digest
     #[arg(long)]
     image: String,
+    /// The operator may put another image into its own container group, where a manifest says so: who
+    /// writes manifests may then run anything as the operator
+    #[arg(long)]
+    self_update: bool,
     /// Do it
     #[arg(short, long)]
     yes: bool,
@@ -140,6 +152,7 @@ impl InstallArgs {
             readers: self.readers.clone(),
             writers: self.writers.clone(),
             image: self.image.clone(),
+            self_update: self.self_update,
             ..self.which.request()
         }
     }
@@ -149,6 +162,15 @@ impl Session {
     pub(super) async fn install(&self, command: &Command) -> Result {
         match command {
             Command::Azure(args) => self.install_azure(args).await,
+            Command::Manifest(which) => {
+                let manifest = self.app.installation(which.request()).await?.manifest().await?;
+                if self.output == Output::Json {
+                    print::json(&manifest)?;
+                } else {
+                    print::yaml(&manifest)?;
+                }
+                Ok(Exit::Done)
+            }
             Command::GraphGrant(which) => {
                 let installation = self.app.installation(which.request()).await?;
                 if let Some(remedy) = installation.graph_grant().await? {

@@ -36,6 +36,14 @@ pub struct GroupId {
     pub name: String,
 }
 
+impl GroupId {
+    /// The group in which a new image for this one is tried.
+    #[must_use]
+    pub fn trial(&self) -> Self {
+        Self { name: format!("{}-trial", self.name), ..self.clone() }
+    }
+}
+
 impl fmt::Display for GroupId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(

@@ -21,7 +21,7 @@ use super::Cost;
 
 mod compare;
 
-pub use compare::{Change, canonical, diff};
+pub use compare::{Change, canonical, diff, states_hidden};
 
 /// One field, with all below it.
 #[derive(Clone, Debug, PartialEq)]

@@ -19,7 +19,7 @@ mod storage;
 mod tests;
 
 pub use compare::{Action, action, marked};
-pub use group::{SELF, body as group_body, trial_of};
+pub use group::{SELF, TRIAL_COMMAND, body as group_body, spec, trial_of};
 pub use names::{account_name, check, guid};
 pub use storage::home_url;
 
@@ -54,6 +54,9 @@ pub struct Wanted {
     pub writers: Vec<String>,
     /// The operator's image, best by digest.
     pub image: String,
+    /// The operator may put another image into its own container group: who writes manifests then writes
+    /// the operator.
+    pub self_update: bool,
     /// Environment variables of the operator's container that name another cloud than the public one.
     pub environment: Vec<(String, String)>,
 }

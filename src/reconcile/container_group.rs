@@ -84,6 +84,8 @@ impl Kind for ContainerGroup {
             Some(_) => true,
             None => azure.resource_groups.exists(&id.subscription, &id.resource_group).await?,
         };
+        let own = is_own(&id, ctx);
+        let trial = if own { azure.groups.get(&id.trial()).await? } else { None };
         // Without TLS there is none to look for, and most groups of many may be without.
         let leaf = match self.spec.tls {
             Some(_) => ctx.secrets.pair(&entry.key).await?.map(stored_leaf).transpose()?,
@@ -101,7 +103,8 @@ impl Kind for ContainerGroup {
             resource_group,
             leaf,
             served,
-            own: is_own(&id, ctx),
+            own,
+            trial,
             owner,
             made,
             memory,
@@ -161,6 +164,8 @@ impl Kind for ContainerGroup {
             Step::Tag(tags) => azure.groups.tag(&id, tags).await?,
             Step::Put(body) => azure.groups.put(&id, body).await?,
             Step::Delete => azure.groups.delete(&id).await?,
+            Step::PutTrial(body) => azure.groups.put(&id.trial(), body).await?,
+            Step::DeleteTrial => azure.groups.delete(&id.trial()).await?,
         }
         Ok(Effect::Accepted)
     }

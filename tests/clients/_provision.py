@@ -116,6 +116,7 @@ def terraform(
             "readers": people[:1],
             "writers": people[1:],
             "image": "registry.example/aci-operator@sha256:00",
+            "self_update": True,
         },
         facts,
     )

@@ -22,8 +22,8 @@ azure() {
   "$OPERATOR" install azure -g operators -l westeurope --manage web --manage jobs \
     --image registry.example/aci-operator@sha256:00 "$@"
 }
-azure --yes 2>/dev/null >&2
-azure --identity "$identity" --reader 6f0b9f5c-0000-4000-8000-000000000002 \
+azure --self-update --yes 2>/dev/null >&2
+azure --self-update --identity "$identity" --reader 6f0b9f5c-0000-4000-8000-000000000002 \
   --writer 6f0b9f5c-0000-4000-8000-000000000005 -o json >"$WORK/plan.json"
 
 "$TOFU" fmt -check -diff "$ROOT/deploy/azure/terraform"

@@ -64,9 +64,11 @@ writer() {
       "$AZURE_CLIENT_ID"
 }
 
-# check_rights PRINCIPAL: it wrote container groups, was refused nothing, and reached for no action of ARM
-# that its role does not name.
+# check_rights PRINCIPAL [ACTION...]: it wrote container groups, was refused nothing, and reached for no action of ARM
+# that its role, or a built-in one that was given too, does not name.
 check_rights() {
+  local principal=$1
+  shift
   azure install --image "$IMAGE:local" -o json >"$WORK/plan.json"
   "$OPERATOR" local access -o json | python3 -c '
 import json, sys
@@ -75,7 +77,55 @@ own = next(one for one in json.load(sys.stdin) if one["principal"] == sys.argv[1
 arm = {action for action in own["allowed"] if "/blobs/" not in action}
 assert not own["refused"], own["refused"]
 assert "Microsoft.ContainerInstance/containerGroups/write" in arm, arm
-assert arm <= set(plan["rights"]), arm - set(plan["rights"])' "$1" "$WORK/plan.json"
+given = {*plan["rights"], *sys.argv[3:]}
+assert arm <= given, arm - given' "$principal" "$WORK/plan.json" "$@"
+}
+
+# named_by_digest TAG: the image as a manifest names it.
+named_by_digest() {
+  "$ENGINE" image inspect "$1" --format '{{index .RepoDigests 0}}'
+}
+
+# push_image IMAGE: the operator's own manifest with another image.
+push_image() {
+  sed "s|image: .*|image: $1|" "$WORK/manifest.yaml" >"$WORK/operator/aci-operator.yaml"
+  home push -f "$WORK/operator"
+}
+
+runs() { [ "$(image_of)" = "$1" ]; }
+
+# rests_on REASON: what the operator says of itself.
+rests_on() {
+  home get containergroup aci-operator -o json | python3 -c '
+import json, sys
+status = json.load(sys.stdin)["status"]
+said = {one["type"]: one for one in status["conditions"]}
+sys.exit(said["Ready"]["reason"] != sys.argv[1])' "$1"
+}
+
+# The operator keeps its own container group: another image, and nothing else, by an edit of its manifest.
+check_rollout() {
+  local good bad
+  mkdir "$WORK/operator"
+  azure install --image "$IMAGE:next" --self-update --yes
+  "$OPERATOR" install manifest -g operators >"$WORK/manifest.yaml"
+  push_image "$IMAGE:next"
+  eventually "it keeps itself" home wait aci-operator --for condition=Ready --timeout 5s
+  runs "$IMAGE:next" || fail "the operator runs $(image_of)"
+
+  printf 'FROM %s\nLABEL release=next\n' "$IMAGE:local" >"$WORK/Dockerfile"
+  "$ENGINE" build -q -t "$IMAGE:digest" -f "$WORK/Dockerfile" "$WORK/operator" >/dev/null
+  good=$(named_by_digest "$IMAGE:digest") bad=$(named_by_digest "$BASE_IMAGE")
+  push_image "$bad"
+  eventually "an image that does not pass its trial is not rolled out" rests_on TrialFailed
+  runs "$IMAGE:next" || fail "the operator runs $(image_of)"
+  push_image "$good"
+  eventually "one that passes is" runs "$good"
+  eventually "and finds itself as its manifest says" rests_on InSync
+  if az container show -g operators -n aci-operator-trial -o none 2>/dev/null; then fail "a trial is left"; fi
+  sed -i 's/cpu: 0.5/cpu: 1/' "$WORK/manifest.yaml"
+  push_image "$good"
+  eventually "it does not make itself anew" rests_on SelfReplace
 }
 
 main() {
@@ -122,6 +172,11 @@ YAML
   [ "$(image_of)" = "$IMAGE:next" ] || fail "the operator runs $(image_of)"
   passed "one that passes is taken"
   eventually "and works on the same home" home wait web --for condition=Ready --timeout 5s
+
+  check_rollout
+  check_rights "$(az identity show -g operators -n aci-operator --query principalId -o tsv)" \
+    Microsoft.ManagedIdentity/userAssignedIdentities/assign/action
+  passed "its role is enough for that too"
 
   if "$OPERATOR" uninstall azure -g operators --yes; then fail "it left a group behind"; fi
   passed "it is not taken back while it keeps a group"

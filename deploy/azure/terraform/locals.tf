@@ -46,10 +46,10 @@ locals {
 
   # Who has which role where. The key does not hold what Azure tells: it names the resource.
   assignments = merge(
-    { for scope in local.managed : "groups ${scope}" => {
+    { for scope in concat(local.managed, var.self_update ? [local.scope] : []) : "groups ${scope}" => {
       scope = scope, role = local.role, principal = local.facts.principal, ours = true
     } },
-    { for scope in var.identities : "identity ${scope}" => {
+    { for scope in concat(var.identities, var.self_update ? [local.identity_id] : []) : "identity ${scope}" => {
       scope = scope, role = local.roles.identity_operator, principal = local.facts.principal, ours = true
     } },
     { for name in ["home", "home-secrets"] : "blobs ${name}" => {

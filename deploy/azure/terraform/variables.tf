@@ -57,3 +57,9 @@ variable "image" {
   description = "The operator's image, best by digest."
   type        = string
 }
+
+variable "self_update" {
+  description = "The operator may put another image into its own container group, where a manifest says so: who writes manifests may then run anything as the operator."
+  type        = bool
+  default     = false
+}

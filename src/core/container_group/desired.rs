@@ -125,6 +125,8 @@ pub struct Observed {
     pub served: Served,
     /// Whether the operator itself runs in it.
     pub own: bool,
+    /// The group in which a new image of the operator is tried; only looked at where `own`.
+    pub trial: Option<Group>,
     /// Value of our owner tag.
     pub owner: String,
     /// The ledger's proof that the group is ours.
@@ -185,6 +187,10 @@ pub enum Step {
     Put(Box<Body>),
     /// Delete the group.
     Delete,
+    /// Try a new image of the operator in a group beside its own.
+    PutTrial(Box<Body>),
+    /// Delete that group.
+    DeleteTrial,
 }
 
 impl Step {
@@ -205,6 +211,8 @@ impl Step {
             Self::Tag(_) => "Tag",
             Self::Put(_) => "Put",
             Self::Delete => "Delete",
+            Self::PutTrial(_) => "PutTrial",
+            Self::DeleteTrial => "DeleteTrial",
         }
     }
 }

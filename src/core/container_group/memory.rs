@@ -45,6 +45,8 @@ pub struct Memory {
     pub reached: bool,
     /// Start of the containers when the group was last as wanted.
     pub settled_start: Option<DateTime<Utc>>,
+    /// The trial of a new image of the operator.
+    pub rollout: Option<Rollout>,
 }
 
 /// A PUT of ours.
@@ -137,6 +139,26 @@ pub struct Told {
     pub at: DateTime<Utc>,
 }
 
+/// The trial of a new image for the group that the operator runs in.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Rollout {
+    /// Digest of what is tried.
+    pub digest: String,
+    /// When the trial was made.
+    pub at: DateTime<Utc>,
+    /// How it ended.
+    pub ended: Option<Ended>,
+}
+
+/// How a trial ended.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub enum Ended {
+    /// The image starts, may be who the operator is, and reads the home.
+    Well,
+    /// It does not, and why.
+    Badly(String),
+}
+
 /// What carrying out a step showed.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
@@ -172,6 +194,7 @@ pub fn settle(
             }
         }
         (Step::Delete, Err(fault)) if fault.is_refusal() => memory.deleted = None,
+        (Step::PutTrial(_), Err(fault)) if fault.is_refusal() => memory.rollout = None,
         (Step::TryExec, Ok(Effect::Tried(outcome))) => {
             let before = memory.trial.as_ref().filter(|trial| trial.start == start);
             let failure = outcome.clone().err();

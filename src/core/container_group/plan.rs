@@ -18,6 +18,7 @@ use crate::core::{Assertion, ConditionType, Cost, Goal, Health, Plan, Reason, Tr
 mod group;
 mod leaf;
 mod origins;
+mod rollout;
 
 /// Time between two looks while ARM is at work.
 const POLL: Duration = Duration::from_secs(3);
@@ -93,6 +94,7 @@ const STAGES: &[Stage] = &[
     group::read_own_write,
     group::wait_for_arm,
     group::revive,
+    rollout::try_out,
     group::repair,
     leaf::try_exec,
     leaf::rotate,
@@ -123,7 +125,7 @@ fn remove(observed: &Observed, now: DateTime<Utc>) -> Decision {
     memory.origins.clear();
     count_revision(&mut memory, observed);
     let verdict = match &observed.group {
-        Some(_) if ours && observed.own => group::self_replace("deletion"),
+        Some(_) if ours && observed.own => rollout::refuse("deletion"),
         Some(_) if ours && observed.requests.suspended => {
             Verdict::wait(Health::Stalled, Reason::Suspended, "deletion waits for resume", REST)
         }
@@ -371,8 +373,11 @@ impl<'a> Pass<'a> {
         if verdict.step.is_none() {
             return Gate::Open(verdict);
         }
-        if self.observed.own && verdict.step.as_ref().is_some_and(Step::stops_containers) {
-            return Gate::Held(group::self_replace(&verdict.message), None);
+        if self.observed.own
+            && verdict.step.as_ref().is_some_and(Step::stops_containers)
+            && !rollout::passed(self)
+        {
+            return Gate::Held(rollout::refuse(&verdict.message), None);
         }
         if self.observed.requests.suspended {
             let message = format!("suspended; waiting: {}", verdict.message);

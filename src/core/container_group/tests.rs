@@ -1,5 +1,6 @@
 //! `check(spec, observed, at, expected)`: what one pass decides.
 
+mod group;
 mod own;
 
 use chrono::TimeDelta;
@@ -27,6 +28,7 @@ fn fields() -> &'static Field {
         Field::from_schema(&json!({"properties": {
             "containers": {"x-aci-key": ["name"], "items": {"properties": {
                 "name": {}, "image": {}, "cpu": {"x-aci-cost": "Replace"},
+                "key": {"x-aci-hidden": "key"},
             }}},
             "volumes": {"x-aci-key": ["name"], "items": {"properties": {"name": {}}}},
             "ipAddress": {"properties": {"type": {}}},
@@ -143,6 +145,7 @@ fn observed() -> Observed {
         },
         requests: Requests::default(),
         own: false,
+        trial: None,
         followers: Vec::new(),
     }
 }
@@ -195,86 +198,6 @@ const fn waits(reason: Reason) -> (Health, Reason, Option<&'static str>) {
 
 const fn stalls(reason: Reason) -> (Health, Reason, Option<&'static str>) {
     (Health::Stalled, reason, None)
-}
-
-#[test]
-fn the_group_itself() {
-    check(|_, _| (), 60, ready(Reason::InSync));
-    check(|_, o| o.group = None, 60, does(Reason::Creating, "Put"));
-    check(
-        |_, o| (o.group, o.resource_group) = (None, false),
-        60,
-        does(Reason::Creating, "CreateResourceGroup"),
-    );
-    check(|_, o| (o.group, o.leaf) = (None, None), 60, does(Reason::Issuing, "IssueLeaf"));
-    let busy = Provisioning::Busy("Creating".to_owned());
-    check(|_, o| group(o).provisioning = busy, 60, waits(Reason::Provisioning));
-    check(
-        |_, o| group(o).provisioning = Provisioning::Failed,
-        60,
-        does(Reason::ProvisioningFailed, "Put"),
-    );
-    check(|_, o| group(o).properties["containers"][0]["image"] = json!("x"), 60, {
-        does(Reason::Drifted, "Put")
-    });
-    check(|d, _| d.digest = "1.key.other".to_owned(), 60, does(Reason::Changed, "Put"));
-    check(|d, _| d.digest = "1.lost.other".to_owned(), 60, does(Reason::Changed, "Tag"));
-    check(|_, o| tag(o, "team", "x"), 60, does(Reason::Changed, "Tag"));
-    check(|_, o| tag(o, "theirs", "x"), 60, ready(Reason::InSync));
-    check(|d, _| d.want.0["containers"][0]["cpu"] = json!(2), 60, stalls(Reason::ApprovalRequired));
-    check(
-        |d, _| {
-            d.want.0["containers"][0]["cpu"] = json!(2);
-            d.allowed = Cost::Replace;
-        },
-        60,
-        does(Reason::Replacing, "Delete"),
-    );
-    check(|_, o| o.requests.suspended = true, 60, ready(Reason::InSync));
-    check(
-        |_, o| {
-            o.requests.suspended = true;
-            o.group = None;
-        },
-        60,
-        stalls(Reason::Suspended),
-    );
-}
-
-#[test]
-fn containers_that_ended() {
-    for state in ["Succeeded", "Failed"] {
-        let state = || Some(state.to_owned());
-        // A service is made anew, since what ended cannot be updated; a job has done its work.
-        check(|_, o| group(o).state = state(), 60, does(Reason::Terminated, "Delete"));
-        let job = |d: &mut Desired, o: &mut Observed| {
-            (d.service, d.tls, group(o).state) = (false, None, state());
-        };
-        check(job, 60, ready(Reason::Finished));
-    }
-    let stopped = || Some("Stopped".to_owned());
-    check(|_, o| group(o).state = stopped(), 60, does(Reason::Drifted, "Put"));
-    // ARM would refuse the PUT; where nothing runs, nothing is lost by making the group anew.
-    let resized = |d: &mut Desired| {
-        d.want.0["containers"][0]["cpu"] = json!(2);
-        d.digest = "1.key.other".to_owned();
-    };
-    check(
-        |d, o| {
-            resized(d);
-            group(o).state = stopped();
-        },
-        60,
-        does(Reason::Drifted, "Delete"),
-    );
-    check(
-        |d, o| {
-            resized(d);
-            group(o).provisioning = Provisioning::Failed;
-        },
-        60,
-        stalls(Reason::ApprovalRequired),
-    );
 }
 
 #[test]

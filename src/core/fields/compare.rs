@@ -176,6 +176,21 @@ fn same(field: &Field, want: &Value, have: &Value) -> bool {
     want == have || canonical(field, want) == canonical(field, have)
 }
 
+/// Whether `value` states something that GET never shows: then nobody can see that it is as it should be.
+pub fn states_hidden(field: &Field, value: &Value) -> bool {
+    match (&field.shape, value) {
+        (_, Value::Null) => false,
+        _ if field.hidden => true,
+        (Shape::Object(properties), Value::Object(map)) => map.iter().any(|(name, value)| {
+            properties.get(name).is_some_and(|field| states_hidden(field, value))
+        }),
+        (Shape::List { item, .. }, Value::Array(list)) => {
+            list.iter().any(|element| states_hidden(item, element))
+        }
+        _ => false,
+    }
+}
+
 /// The one spelling of a value: keyed lists sorted, defaults left out, numbers alike, nulls and
 /// empty parts dropped. `None` where nothing is left.
 pub fn canonical(field: &Field, value: &Value) -> Option<Value> {
@@ -275,6 +290,7 @@ mod tests {
             }}},
             "containers": {"x-aci-key": ["name"], "items": {"properties": {
                 "name": {}, "image": {}, "cpu": {"x-aci-cost": "Replace"},
+                "key": {"x-aci-hidden": "key"},
             }}},
             "password": {"x-aci-hidden": "password"},
             "identities": {"x-aci-spelling": "CaseInsensitive", "additionalProperties": {}},
@@ -350,6 +366,21 @@ mod tests {
     fn a_difference_shows_no_secret() {
         let found = diff(&fields(), &json!({"password": {"file": "hunter2"}}), &json!({}));
         assert!(!format!("{found:?} {}", found[0]).contains("hunter2"));
+    }
+
+    #[test]
+    fn what_nobody_can_see_is_known() {
+        for (value, expected) in [
+            (json!({"password": "x"}), true),
+            (json!({"password": null}), false),
+            (json!({"containers": [{"name": "a", "key": "x"}]}), true),
+            (
+                json!({"containers": [{"name": "a", "image": "x"}], "future": {"password": "x"}}),
+                false,
+            ),
+        ] {
+            assert_eq!(states_hidden(&fields(), &value), expected, "{value}");
+        }
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub(super) const CPU: f64 = 0.5;
 pub(super) const MEMORY_GB: f64 = 0.5;
 
 /// What a trial of an image does: it signs in as the operator and reads all of the home, writing nothing.
-const TRIAL_COMMAND: [&str; 3] = [PROGRAM, "get", "--output=json"];
+pub const TRIAL_COMMAND: [&str; 3] = [PROGRAM, "get", "--output=json"];
 
 pub(super) fn resource(wanted: &Wanted, facts: &Facts) -> Resource {
     Resource {
@@ -43,6 +43,25 @@ pub fn body(wanted: &Wanted, facts: &Facts) -> Value {
         "failureThreshold": 3,
     });
     whole(wanted, "Always", &container)
+}
+
+/// The container group as a manifest's `spec`, with which the operator keeps itself: adopted, so that nothing
+/// of it is made anew.
+pub fn spec(wanted: &Wanted, facts: &Facts) -> Value {
+    let body = body(wanted, facts);
+    let group = &body["properties"];
+    let mut container = group["containers"][0]["properties"].clone();
+    container["name"] = json!(CONTAINER);
+    json!({
+        "subscriptionId": wanted.subscription,
+        "resourceGroup": wanted.resource_group,
+        "location": wanted.location,
+        "adopt": true,
+        "identity": body["identity"],
+        "osType": group["osType"],
+        "restartPolicy": group["restartPolicy"],
+        "containers": [container],
+    })
 }
 
 /// A group that tries an image beside the running one, and the body of it.

@@ -65,16 +65,20 @@ pub(super) fn role(wanted: &Wanted) -> Resource {
     }
 }
 
-/// What the operator may do with container groups, and as whom they may run.
+/// What the operator may do with container groups, and as whom they may run. Whoever may write its own group
+/// may run anything as the operator: that is asked for by name.
 pub(super) fn on_groups_and_identities(wanted: &Wanted, facts: &Facts) -> Vec<Resource> {
     let operator = (role_guid(wanted), format!("{} operator", wanted.name));
-    let groups = wanted.manage.iter().map(|name| {
+    let own = wanted.self_update.then_some(&wanted.resource_group);
+    let groups = wanted.manage.iter().chain(own).map(|name| {
         let (id, called) = &operator;
         give(wanted, facts.principal.as_deref(), &wanted.scope(name), (called, id), true)
     });
+    let own = wanted.self_update.then(|| wanted.identity());
     let identities = wanted
         .identities
         .iter()
+        .chain(&own)
         .map(|scope| give(wanted, facts.principal.as_deref(), scope, IDENTITY_OPERATOR, true));
     groups.chain(identities).collect()
 }

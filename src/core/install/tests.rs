@@ -20,6 +20,7 @@ fn wanted() -> Wanted {
         readers: vec!["6f0b9f5c-0000-4000-8000-000000000002".to_owned()],
         writers: vec!["6f0b9f5c-0000-4000-8000-000000000005".to_owned()],
         image: "registry.example/aci-operator@sha256:00".to_owned(),
+        self_update: false,
         environment: Vec::new(),
     }
 }
@@ -143,6 +144,20 @@ fn no_right_reaches_beyond_what_is_named() {
     assert!(rights::ACTIONS.iter().all(|action| !action.contains("Authorization")));
     let own = format!("{}/providers/Microsoft.Authorization/", wanted.scope("operators"));
     assert!(!of(&all, Sort::Assignment).iter().any(|given| given.id.starts_with(&own)));
+}
+
+#[test]
+fn who_may_update_itself_is_given_its_own_group_and_identity_alone() {
+    let before = resources(&wanted(), &facts());
+    let updating = Wanted { self_update: true, ..wanted() };
+    let mut more = resources(&updating, &facts());
+    more.retain(|resource| !before.contains(resource));
+    let scope = |resource: &Resource| {
+        let (scope, _) = resource.id.split_once("/providers/Microsoft.Authorization/").unwrap();
+        scope.to_owned()
+    };
+    let scopes: Vec<_> = more.iter().map(scope).collect();
+    assert_eq!(scopes, [updating.scope("operators"), updating.identity()]);
 }
 
 #[test]

@@ -62,6 +62,7 @@ pub async fn preview(object: &ContainerGroup, entry: &Entry, ctx: &Ctx) -> Resul
         memory,
         requests: Requests::default(),
         own: is_own(&id, ctx),
+        trial: None,
         followers: Vec::new(),
     };
     let found = observed.group.as_ref().map(|g| difference(&desired, g, &observed.memory));

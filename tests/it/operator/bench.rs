@@ -36,6 +36,8 @@ pub(crate) struct Bench {
     pub(crate) home: Arc<Home>,
     pub(crate) ctx: Arc<Ctx>,
     home_id: String,
+    /// The group that the process runs in.
+    own_group: Option<String>,
     /// When each object is looked at next, and how it stood.
     due: BTreeMap<ObjectKey, (Option<Instant>, Health)>,
     /// Every pass that wrote or said something new.
@@ -51,12 +53,13 @@ impl Bench {
     pub(crate) fn empty() -> Self {
         let world = World::new();
         let home = Arc::new(Home::new(world.clone(), "the first key"));
-        let ctx = Arc::new(ctx(&world, &home, "home-1"));
+        let ctx = Arc::new(ctx(&world, &home, "home-1", None));
         let bench = Self {
             world,
             home,
             ctx,
             home_id: "home-1".to_owned(),
+            own_group: None,
             due: BTreeMap::new(),
             history: Vec::new(),
             last_reason: BTreeMap::new(),
@@ -187,8 +190,15 @@ impl Bench {
     /// Another process over the same home.
     pub(crate) fn restart(&mut self) {
         self.world.gate.revive();
-        self.ctx = Arc::new(ctx(&self.world, &self.home, &self.home_id));
+        let own_group = self.own_group.clone();
+        self.ctx = Arc::new(ctx(&self.world, &self.home, &self.home_id, own_group));
         self.wake();
+    }
+
+    /// The process goes on in the sample's group.
+    pub(crate) fn move_in(&mut self) {
+        self.own_group = self.status()["id"].as_str().map(str::to_owned);
+        self.restart();
     }
 
     /// Another home altogether, of which Azure knows nothing.
@@ -401,7 +411,7 @@ impl Bench {
     }
 }
 
-fn ctx(world: &Arc<World>, home: &Arc<Home>, home_id: &str) -> Ctx {
+fn ctx(world: &Arc<World>, home: &Arc<Home>, home_id: &str, own_group: Option<String>) -> Ctx {
     Ctx {
         clock: world.clone(),
         random: world.clone(),
@@ -417,7 +427,7 @@ fn ctx(world: &Arc<World>, home: &Arc<Home>, home_id: &str) -> Ctx {
         requests: home.clone(),
         home_id: home_id.to_owned(),
         metrics: Metrics::new(),
-        own_group: None,
+        own_group,
         sightings: Arc::default(),
     }
 }

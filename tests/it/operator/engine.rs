@@ -9,8 +9,11 @@ use rustls::pki_types::pem::PemObject as _;
 
 use aci_operator::core::Secret;
 use aci_operator::core::certificate::Pair;
+use aci_operator::core::install::TRIAL_COMMAND;
 use aci_operator::core::sidecar;
-use aci_operator::emulator::engine::{ContainerState, GroupRun, RestartPolicy, VolumeRun};
+use aci_operator::emulator::engine::{
+    ContainerRun, ContainerState, GroupRun, RestartPolicy, VolumeRun,
+};
 use aci_operator::emulator::model::{Problem, Work};
 
 /// All groups that run.
@@ -117,8 +120,15 @@ impl Run {
             restart_count: 0,
             ready: true,
         };
+        let started = |container: &ContainerRun| {
+            let mut state = state.clone();
+            if container.command == TRIAL_COMMAND {
+                (state.running, state.finished_at, state.exit_code) = (false, Some(now), Some(0));
+            }
+            (container.name.clone(), state)
+        };
         Self {
-            states: run.containers.iter().map(|c| (c.name.clone(), state.clone())).collect(),
+            states: run.containers.iter().map(started).collect(),
             ip: run.ip,
             live: volume.clone(),
             origins: None,

@@ -171,3 +171,20 @@ async fn in_an_adoption_by_a_new_home() {
     };
     survives(prepare, adopt, Bench::assert_ready).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn in_a_rollout_of_its_own_image() {
+    let prepare = async || {
+        let mut bench = Bench::made().await;
+        bench.move_in();
+        bench
+    };
+    let edit = async |bench: &mut Bench| {
+        bench.edit(|spec| spec.containers[0].image = "registry/operator@sha256:2".to_owned());
+    };
+    let check = |bench: &Bench| {
+        bench.assert_ready();
+        assert_eq!(bench.world.state().azure.names().len(), 1, "no trial is left");
+    };
+    survives(prepare, edit, check).await;
+}

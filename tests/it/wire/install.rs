@@ -177,6 +177,26 @@ fn owning_the_resource_groups_is_enough() {
 }
 
 #[test]
+fn its_own_manifest_says_what_runs() {
+    let place = Place::new();
+    let which = ["install", "manifest", "-g", GROUP];
+    assert!(place.world.run(&which).complaint(2).contains("no such installation"));
+    place.install(&["--self-update", "--yes"]).done();
+    let manifest = place.world.run(&which).done();
+    assert!(manifest.contains(IMAGE), "{manifest}");
+    let file = place.world.dir.path().join("operator.yaml");
+    std::fs::write(&file, &manifest).unwrap();
+    let file = file.to_str().unwrap();
+    place.world.run(&["validate", "-f", file]).done();
+    let same = place.world.run(&["diff", "-f", file]);
+    assert_eq!(same.code, 0, "{same:#?}");
+    let other = manifest.replace(IMAGE, "registry.example/aci-operator@sha256:1");
+    std::fs::write(file, other).unwrap();
+    let differs = place.world.run(&["diff", "-f", file]).with(1);
+    assert!(differs.contains("containers[operator].image"), "{differs}");
+}
+
+#[test]
 fn a_plan_says_what_it_costs_and_which_rights_it_gives() {
     let place = Place::new();
     let shown = place.install(&[]).done();

@@ -10,7 +10,7 @@ use super::super::desired::tags;
 use super::super::memory::{Kept, TagRecord};
 use super::super::{Group, Provisioning, Step};
 use super::{PATIENCE, POLL, Pass, REST, STALE, Verdict, first_start, is_deleted, is_ours};
-use crate::core::fields::Change;
+use crate::core::fields::{Change, states_hidden};
 use crate::core::{ConditionType, Cost, Health, Reason};
 
 /// Time until the mark of our ownership that ARM did not keep is sent again.
@@ -137,8 +137,8 @@ pub(super) fn revive(pass: &mut Pass<'_>) -> Option<Verdict> {
 }
 
 pub(super) fn repair(pass: &mut Pass<'_>) -> Option<Verdict> {
-    let group = pass.group()?;
-    let mut found = difference(pass.desired, group, &pass.memory);
+    let (desired, group) = (pass.desired, pass.group()?);
+    let mut found = difference(desired, group, &pass.memory);
     learn(pass, &mut found);
     say_drift(pass, &found);
     let told: Vec<String> = found.changes.iter().map(ToString::to_string).collect();
@@ -158,7 +158,9 @@ pub(super) fn repair(pass: &mut Pass<'_>) -> Option<Verdict> {
         (_, Some(Cost::Restart | Cost::Hot)) => {
             Some(pass.put(Cost::Restart, Reason::Drifted, message(""), &told))
         }
-        (Digest::Missing, _) if restarted(pass, group) => {
+        (Digest::Missing, _)
+            if restarted(pass, group) && states_hidden(desired.fields, &desired.want.0) =>
+        {
             let text = message("somebody else replaced the group: its secrets are not ours");
             Some(pass.put(Cost::Restart, Reason::Drifted, text, &told))
         }
@@ -167,7 +169,7 @@ pub(super) fn repair(pass: &mut Pass<'_>) -> Option<Verdict> {
             None
         }
         (Digest::Same | Digest::Missing | Digest::Foreign, _) => {
-            let own = own_tags(pass.desired, pass.observed);
+            let own = own_tags(desired, pass.observed);
             tag(pass, own, &message("the digest is stamped anew"))
         }
     }
@@ -239,13 +241,4 @@ fn say_drift(pass: &mut Pass<'_>, found: &Difference) {
 /// Whether the containers were started anew since the group was last as wanted.
 fn restarted(pass: &Pass<'_>, group: &Group) -> bool {
     first_start(group) != pass.memory.settled_start
-}
-
-/// Whoever restarts itself may not come back to see how that went, and nobody else looks.
-pub(super) fn self_replace(change: &str) -> Verdict {
-    let message = format!(
-        "the operator runs in this group and does not stop itself: {change} (`aci-operator upgrade azure` \
-         tries a new image first)"
-    );
-    Verdict::wait(Health::Stalled, Reason::SelfReplace, message, REST)
 }
