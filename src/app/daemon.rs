@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::{App, Error, Home, Result, tenure, wire};
+use crate::core::Fault;
 
 /// How often the daemon notes that it runs.
 const BEAT: Duration = Duration::from_secs(10);
@@ -74,6 +75,9 @@ impl App {
             let changes = wire::watch(home, daemon)?;
             match tenure.during(self.work(home, operator, changes, stop.child_token())).await {
                 Err(Error::Lost) => tracing::warn!("standing by again"),
+                Err(Error::Fault(fault @ Fault::Unreachable { .. })) if home.is_shared() => {
+                    tracing::warn!(%fault, "standing by again");
+                }
                 ended => return ended,
             }
         }

@@ -33,13 +33,12 @@ pub(super) async fn take(
     stop: &CancellationToken,
     waiting: impl FnOnce(),
 ) -> Result<Option<Tenure>> {
-    home.refuse_moved().await?;
     let mut waiting = Some(waiting);
     let mut tries = 0;
     loop {
         let asked = Instant::now();
-        let taken = match home.seat.take().await {
-            Err(fault) if home.is_shared() => {
+        let taken = match lease(home).await {
+            Err(Error::Fault(fault)) if home.is_shared() => {
                 tracing::warn!(%fault, "the home cannot be taken");
                 None
             }
@@ -66,6 +65,17 @@ pub(super) async fn take(
             () = sleep(pause) => {}
         }
     }
+}
+
+/// A lease of the home, where nobody else has one. Whether it has moved is only sure with the lease: whoever
+/// moves a home holds it.
+async fn lease(home: &Home) -> Result<Option<Box<dyn Lease>>> {
+    let Some(lease) = home.seat.take().await? else { return Ok(None) };
+    if let Err(error) = home.refuse_moved().await {
+        lease.release().await;
+        return Err(error);
+    }
+    Ok(Some(lease))
 }
 
 /// Takes the home, which nobody else may be working on.

@@ -46,17 +46,23 @@ impl HttpClient for Fenced {
         if matches!(request.method(), Method::Get | Method::Head) {
             return client.execute_request(request).await;
         }
-        let mut answer = std::pin::pin!(client.execute_request(request));
-        tracing::debug!(path = request.url().path(), "a write begins");
-        loop {
+        let leave = || {
             let leave = self.fence.check(Instant::now());
-            leave.map_err(|fault| Error::with_error(ErrorKind::Other, fault, "not sent"))?;
-            let Some(end) = self.fence.end() else { return answer.await };
+            leave.map_err(|fault| Error::with_error(ErrorKind::Other, fault, "not sent"))
+        };
+        leave()?;
+        tracing::debug!(path = request.url().path(), "a write begins");
+        let mut answer = std::pin::pin!(client.execute_request(request));
+        loop {
+            let Some(end) = self.fence.end() else {
+                leave()?;
+                return answer.await;
+            };
             tokio::select! {
                 // The clock is looked at first: after a pause of the process it is long past. Where the
                 // lease was renewed meanwhile, the same write goes on.
                 biased;
-                () = sleep_until(end) => {}
+                () = sleep_until(end) => leave()?,
                 answer = &mut answer => return answer,
             }
         }

@@ -1,4 +1,5 @@
-//! The log of requests to ARM: one line each, without secrets, so that writes can be counted.
+//! The log of requests: one line each, without secrets, so that writes can be counted, and seen to follow one
+//! another.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -17,17 +18,18 @@ pub(super) struct Requests(Mutex<Log>);
 
 struct Log {
     file: File,
+    clock: fn() -> DateTime<Utc>,
     counts: BTreeMap<Operation, u64>,
 }
 
 impl Requests {
     /// Appends to the file `path`.
-    pub(super) fn open(path: &Path) -> io::Result<Self> {
+    pub(super) fn open(path: &Path, clock: fn() -> DateTime<Utc>) -> io::Result<Self> {
         let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
-        Ok(Self(Mutex::new(Log { file, counts: BTreeMap::new() })))
+        Ok(Self(Mutex::new(Log { file, clock, counts: BTreeMap::new() })))
     }
 
-    /// Notes one answered request that arrived `at`. `path` comes without its query.
+    /// Notes one request that arrived `at` and is answered now. `path` comes without its query.
     pub(super) fn note(
         &self,
         at: DateTime<Utc>,
@@ -36,14 +38,16 @@ impl Requests {
         operation: Operation,
         status: Option<u16>,
     ) {
+        let mut log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let text = |time: DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::Micros, true);
         let line = json!({
-            "time": at.to_rfc3339_opts(SecondsFormat::Micros, true),
+            "time": text(at),
+            "answered": text((log.clock)()),
             "method": method,
             "path": path,
             "operation": operation,
             "status": status,
         });
-        let mut log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *log.counts.entry(operation).or_default() += 1;
         if let Err(error) = log.file.write_all(format!("{line}\n").as_bytes()) {
             tracing::warn!(%error, "cannot write the request log");

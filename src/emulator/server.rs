@@ -254,7 +254,8 @@ impl Site<'_> {
         // HTTP/1.1 only: with it an injected reset drops the whole connection.
         server.alpn_protocols = vec![b"http/1.1".to_vec()];
         let tls = RustlsConfig::from_config(Arc::new(server));
-        let requests = Arc::new(Requests::open(&self.config.dir.join("requests.jsonl"))?);
+        let requests =
+            Arc::new(Requests::open(&self.config.dir.join("requests.jsonl"), self.config.clock)?);
         let sessions = Arc::new(Sessions::default());
         // What groups reach too, at the same ports.
         let public = [

@@ -1,5 +1,5 @@
 //! Replicas of the daemon on one real API server: one works, the others stand by. Each runs with the
-//! chart's own service account, and reaches the API server through a door that can be shut.
+//! chart's own service account, and reaches the API server and ARM through doors of its own.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::{World, free_address, number, pause};
 use crate::kubernetes::server::Server;
-use door::Door;
+use door::{Door, Trap};
 
 mod door;
 mod many;
@@ -22,6 +22,8 @@ mod outage;
 mod rights;
 mod takeover;
 
+/// The variable that says where ARM is.
+const ARM: &str = "ACI_OPERATOR_RESOURCE_MANAGER_URL";
 const HOME: &str = "kubernetes://ops";
 const ACCOUNT: &str = "system:serviceaccount:ops:aci-operator";
 
@@ -37,7 +39,12 @@ struct Cluster {
 struct Replica {
     name: String,
     process: Child,
+    /// To the API server.
     door: Door,
+    /// To ARM.
+    arm: Door,
+    /// On both ways.
+    trap: Trap,
     log: PathBuf,
     /// Where it serves readiness and metrics.
     listen: String,
@@ -52,22 +59,38 @@ impl Cluster {
     /// A replica more.
     fn replica(&mut self) {
         let name = format!("replica-{}", self.replicas.len());
-        let door = Door::to(SocketAddr::from(([127, 0, 0, 1], self.server.port())));
+        let trap = Trap::default();
+        let to = |port| Door::to(SocketAddr::from(([127, 0, 0, 1], port)), &trap);
+        let (door, arm) = (to(self.server.port()), to(self.arm_port()));
         let kubeconfig = self.server.of_the_operator(door.port);
         let path = self.world.dir.path().join(format!("{name}.kubeconfig"));
         fs::write(&path, kubeconfig).unwrap();
         let log = self.world.dir.path().join(format!("{name}.log"));
         let listen = free_address();
-        let process = self.start(&name, &listen, &path, &log);
-        self.replicas.push(Replica { name, process, door, log, listen });
+        let process = self.start(&name, &listen, &path, arm.port, &log);
+        self.replicas.push(Replica { name, process, door, arm, trap, log, listen });
     }
 
-    fn start(&self, name: &str, listen: &str, kubeconfig: &PathBuf, log: &PathBuf) -> Child {
+    /// Where local Azure's ARM listens.
+    fn arm_port(&self) -> u16 {
+        let url = &self.world.variables()[ARM];
+        url.rsplit(':').next().unwrap().parse().unwrap()
+    }
+
+    fn start(
+        &self,
+        name: &str,
+        listen: &str,
+        kubeconfig: &PathBuf,
+        arm_port: u16,
+        log: &PathBuf,
+    ) -> Child {
         let log = fs::OpenOptions::new().create(true).append(true).open(log).unwrap();
         self.world
             .command(&["run", "--cloud", "local", "--listen", listen])
             .envs(self.world.variables())
             .envs(self.world.environment.iter().cloned())
+            .env(ARM, format!("https://localhost:{arm_port}"))
             .env("ACI_OPERATOR_HOME", HOME)
             .env("KUBECONFIG", kubeconfig)
             .env("POD_NAME", name)
@@ -82,7 +105,8 @@ impl Cluster {
     fn restart(&mut self, index: usize) {
         let replica = &self.replicas[index];
         let kubeconfig = replica.log.with_extension("kubeconfig");
-        let process = self.start(&replica.name, &replica.listen, &kubeconfig, &replica.log);
+        let Replica { name, listen, arm, log, .. } = replica;
+        let process = self.start(name, listen, &kubeconfig, arm.port, log);
         self.replicas[index].process = process;
     }
 
@@ -97,7 +121,7 @@ impl Cluster {
     /// The replica that works.
     #[track_caller]
     fn leader(&self) -> usize {
-        self.world.eventually("a leader", || {
+        self.eventually("a leader", || {
             let holder = self.holder();
             let name = holder.split('_').next()?;
             self.replicas.iter().position(|replica| replica.name == name)
@@ -116,14 +140,19 @@ impl Cluster {
 
     #[track_caller]
     fn until(&self, name: &str, what: &str, there: impl Fn(&Value) -> bool) -> Value {
+        self.eventually(what, || Some(self.object(name)).filter(&there))
+    }
+
+    /// Waits for an answer, and shows what the replicas say where none comes.
+    #[track_caller]
+    fn eventually<T>(&self, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
         let end = Instant::now() + super::PATIENCE;
         loop {
-            let object = self.object(name);
-            if there(&object) {
-                return object;
+            if let Some(found) = look() {
+                return found;
             }
-            assert!(Instant::now() < end, "never {what}: {object:#}\n{}", self.logs());
-            pause(Duration::from_millis(100));
+            assert!(Instant::now() < end, "never {what}; {}\n{}", self.holder(), self.logs());
+            pause(Duration::from_millis(50));
         }
     }
 
@@ -143,6 +172,35 @@ impl Cluster {
             format!("== {}\n{last}\n", replica.name)
         };
         self.replicas.iter().map(end).collect()
+    }
+
+    /// **Two writes of one resource never overlap**, by local Azure's log.
+    #[track_caller]
+    fn no_two_writes_at_once(&self) {
+        let mut requests = self.world.requests();
+        requests.retain(|request| request["method"] != "GET");
+        let time = |request: &Value, name: &str| -> DateTime<Utc> {
+            request[name].as_str().unwrap().parse().unwrap()
+        };
+        requests.sort_by_key(|request| (request["path"].to_string(), time(request, "time")));
+        for pair in requests.windows(2).filter(|pair| pair[0]["path"] == pair[1]["path"]) {
+            assert!(time(&pair[0], "answered") <= time(&pair[1], "time"), "{pair:#?}");
+        }
+    }
+
+    /// No process ended by itself: nothing here would start it again, as a kubelet would.
+    #[track_caller]
+    fn all_run(&mut self) {
+        for replica in &mut self.replicas {
+            let ended = replica.process.try_wait().unwrap();
+            assert_eq!(
+                ended,
+                None,
+                "{}: {}",
+                replica.name,
+                fs::read_to_string(&replica.log).unwrap()
+            );
+        }
     }
 
     /// **What one lease promises**, read from the replicas' own logs: no write began more than a term less

@@ -33,6 +33,8 @@ fn an_api_server_that_was_away_is_caught_up_with() {
     }
     assert_eq!(cluster.world.writes(), (3, 0, 0));
     cluster.no_write_without_leave();
+    cluster.no_two_writes_at_once();
+    cluster.all_run();
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::{Cluster, number, pause};
 use crate::wire::{group, is_ready};
@@ -27,18 +27,15 @@ fn another_replica_takes_over_and_nothing_is_written_twice() {
     let ways = [Way::Paused, Way::Killed, Way::CutOff];
     let rounds = number("ACI_OPERATOR_TEST_TAKEOVERS", 3);
     let mut took = Vec::new();
-    for (round, way) in ways.into_iter().cycle().take(rounds).enumerate() {
+    for (round, way) in ways.iter().copied().cycle().take(rounds).enumerate() {
         let leader = cluster.leader();
-        let before = cluster.world.requests().len();
+        // At another call of the pass each time, to the API server or to ARM: what is sent then has left
+        // the process and not arrived.
+        leave_at(&cluster, leader, way, 1 + round / ways.len() + 2 * (round % ways.len()));
         cluster.apply(&group("web", &format!("{}", round + 1)));
-        // At another request of the pass each time: before it has read, between read and write, after.
-        let at = before + round % 4;
-        while cluster.world.requests().len() < at {
-            pause(Duration::from_millis(1));
-        }
+        cluster.eventually("the moment", || cluster.replicas[leader].trap.sprang().then_some(()));
         let begin = Instant::now();
-        leave(&mut cluster, leader, way);
-        let next = cluster.world.eventually("another leader", || {
+        let next = cluster.eventually(&format!("another leader, {way:?} in round {round}"), || {
             let holder = cluster.holder();
             let name = &cluster.replicas[leader].name;
             (!holder.is_empty() && !holder.starts_with(name.as_str())).then_some(holder)
@@ -52,25 +49,31 @@ fn another_replica_takes_over_and_nothing_is_written_twice() {
     pause(Duration::from_secs(4));
     assert_eq!(cluster.world.writes(), (rounds + 1, 0, 0));
     cluster.no_write_without_leave();
+    cluster.no_two_writes_at_once();
+    cluster.all_run();
     took.sort_by(f64::total_cmp);
     println!("measured: takeover_p50_s={:.1}", took[took.len() / 2]);
     println!("measured: takeover_worst_s={:.1}", took[took.len() - 1]);
 }
 
-fn leave(cluster: &mut Cluster, leader: usize, way: Way) {
-    match way {
-        Way::Killed => {
-            cluster.replicas[leader].process.kill().unwrap();
-            cluster.replicas[leader].process.wait().unwrap();
-        }
-        Way::Paused => cluster.replicas[leader].signal(Signal::STOP),
-        Way::CutOff => cluster.replicas[leader].door.shut(),
-    }
+/// Lets the leader go away at the `n`th piece of data that it sends from now on.
+fn leave_at(cluster: &Cluster, leader: usize, way: Way, n: usize) {
+    let replica = &cluster.replicas[leader];
+    let (pid, door) = (Pid::from_child(&replica.process), replica.door.clone());
+    let signal = move |signal| kill_process(pid, signal).unwrap();
+    replica.trap.set(n, move || match way {
+        Way::Killed => signal(Signal::KILL),
+        Way::Paused => signal(Signal::STOP),
+        Way::CutOff => door.shut(),
+    });
 }
 
 fn come_back(cluster: &mut Cluster, leader: usize, way: Way) {
     match way {
-        Way::Killed => cluster.restart(leader),
+        Way::Killed => {
+            cluster.replicas[leader].process.wait().unwrap();
+            cluster.restart(leader);
+        }
         Way::Paused => cluster.replicas[leader].signal(Signal::CONT),
         Way::CutOff => cluster.replicas[leader].door.open(),
     }
