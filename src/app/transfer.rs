@@ -12,6 +12,7 @@ use crate::core::requests::Requests;
 use crate::core::{Secret, references};
 use crate::files;
 use crate::ports::{Entry, ObjectKey};
+use crate::reconcile::identity::NAMESPACE_SECRET;
 
 /// What was copied.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -126,7 +127,8 @@ async fn copy(from: &Home, to: &Home) -> Result<Copied> {
     Ok(copied)
 }
 
-/// The secrets of a home: those that were set in it, and those that its manifests name.
+/// The secrets of a home: those that were set in it, those that its manifests name, and the identities of
+/// their namespaces.
 async fn secrets(
     home: &Home,
     entries: &[Entry],
@@ -135,7 +137,8 @@ async fn secrets(
         home.secrets.secret_names().await?.into_keys().map(|name| (None, name)).collect();
     for entry in entries {
         let found = references::secrets(&entry.manifest["spec"]);
-        names.extend(found.into_iter().map(|name| (entry.key.namespace.clone(), name)));
+        let found = found.into_iter().chain([NAMESPACE_SECRET.to_owned()]);
+        names.extend(found.map(|name| (entry.key.namespace.clone(), name)));
     }
     let mut all = BTreeMap::new();
     for (namespace, name) in names {

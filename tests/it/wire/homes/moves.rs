@@ -36,10 +36,10 @@ async fn a_home_moves_and_nothing_restarts() {
     assert_eq!(world.writes(), writes, "nothing restarts");
     assert_eq!(daemon.terminate(), Some(0));
 
-    on_to_a_cluster(&world, &account, &here);
+    on_to_a_cluster(&world, &account, &here, &root);
 }
 
-fn on_to_a_cluster(world: &World, account: &Account, here: &Value) {
+fn on_to_a_cluster(world: &World, account: &Account, here: &Value, root: &str) {
     let writes = world.writes();
     let server = Server::start("");
     for namespace in ["ops", "app"] {
@@ -73,7 +73,17 @@ fn on_to_a_cluster(world: &World, account: &Account, here: &Value) {
     let edit = r#"[{"op": "replace", "path": "/spec/containers/0/image", "value": "registry.example.org/web:2"}]"#;
     server.kubectl_done(&["patch", "acg/tls", "-n", "app", "--type=json", "-p", edit]);
     world.eventually("one PUT", || (world.writes().0 == writes.0 + 1).then_some(()));
-    drop(daemon);
+    assert_eq!(daemon.terminate(), Some(0));
+
+    // And back to a laptop, with the identity of the namespace.
+    let secret = ["create", "secret", "generic", "aci-operator-identity", "-n", "app"];
+    server.kubectl_done(&[&secret[..], &["--from-literal=AZURE_CLIENT_ID=c"]].concat());
+    let laptop = world.dir.path().join("laptop").display().to_string();
+    let back = ["--home", "kubernetes://ops", "home", "copy", "--to", &laptop, "-n", "app"];
+    ended(&mut command(&back)).done();
+    let kept = world.run(&["--home", &laptop, "secret", "list"]).done();
+    assert!(kept.contains("aci-operator-identity") && kept.contains("db"), "{kept}");
+    assert_eq!(world.run(&["--home", &laptop, "ca", "export"]).done(), root);
 }
 
 #[test]
