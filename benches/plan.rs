@@ -61,6 +61,7 @@ fn desired() -> Desired {
         want: Hidden(want),
         tags: BTreeMap::from([("team".to_owned(), "web".to_owned())]),
         fields: fields(),
+        frame: "frame".to_owned(),
         allowed: Cost::Restart,
         adopt: false,
         service: true,

@@ -75,8 +75,12 @@ impl App {
             let changes = wire::watch(home, daemon)?;
             match tenure.during(self.work(home, operator, changes, stop.child_token())).await {
                 Err(Error::Lost) => tracing::warn!("standing by again"),
-                Err(Error::Fault(fault @ Fault::Unreachable { .. })) if home.is_shared() => {
+                Err(Error::Fault(fault)) if home.is_shared() && passes(&fault) => {
                     tracing::warn!(%fault, "standing by again");
+                    tokio::select! {
+                        () = stop.cancelled() => return Ok(()),
+                        () = tokio::time::sleep(tenure::WAIT) => {}
+                    }
                 }
                 ended => return ended,
             }
@@ -121,4 +125,15 @@ impl App {
             }
         }
     }
+}
+
+/// Whether a fault of the home's is one of its service, which comes back.
+fn passes(fault: &Fault) -> bool {
+    matches!(
+        fault,
+        Fault::Unreachable { .. }
+            | Fault::Failing { .. }
+            | Fault::Throttled { .. }
+            | Fault::Busy { .. }
+    )
 }

@@ -210,15 +210,11 @@ impl Installation {
         let group = all.iter().find(|resource| resource.sort == Sort::Group);
         let Some(group) = group.filter(|group| !group.waiting) else { return Err(not_there()) };
         let seen = self.see(group).await?.ok_or_else(not_there)?;
-        let text = |path: &str| seen.pointer(path).and_then(Value::as_str).map(str::to_owned);
-        let location = text("/location").unwrap_or_default();
-        let image = text("/properties/containers/0/properties/image").unwrap_or_default();
-        let running = Wanted { location, image, ..self.wanted.clone() };
         Ok(json!({
             "apiVersion": ContainerGroup::api_version(&()),
             "kind": ContainerGroup::KIND,
             "metadata": {"name": self.wanted.name},
-            "spec": install::spec(&running, &facts),
+            "spec": install::spec(&self.wanted, &facts, &seen),
         }))
     }
 

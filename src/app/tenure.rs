@@ -13,7 +13,7 @@ use crate::ports::{Fence, Lease};
 /// runs holds it for an instant.
 const TRY: (Duration, u32) = (Duration::from_millis(50), 10);
 /// How often a shared home is tried.
-const WAIT: Duration = Duration::from_secs(2);
+pub(super) const WAIT: Duration = Duration::from_secs(2);
 /// Renewals in a term: two may be lost.
 const RENEWALS: u32 = 3;
 

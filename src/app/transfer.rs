@@ -4,14 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
+use serde_json::json;
 
 use super::authority::issuer_key;
 use super::{App, Error, Home, Location, Result, tenure, wire};
+use crate::api::Issuer;
 use crate::core::certificate::{Pair, read_root};
 use crate::core::requests::Requests;
 use crate::core::{Secret, references};
 use crate::files;
 use crate::ports::{Entry, ObjectKey};
+use crate::reconcile::Kind as _;
 use crate::reconcile::identity::NAMESPACE_SECRET;
 
 /// What was copied.
@@ -102,8 +105,11 @@ async fn copy(from: &Home, to: &Home) -> Result<Copied> {
         }
         copied.secrets.push(name);
     }
-    for entry in entries {
+    for mut entry in entries {
         let old = entry.key.clone();
+        if to.namespace().is_none() {
+            name_identity(&mut entry, &copied.secrets);
+        }
         wire::plant(to, &entry).await?;
         let key = ObjectKey { namespace: to.namespace(), ..old.clone() };
         // Keys first: an object that is known and has none would get new ones.
@@ -125,6 +131,18 @@ async fn copy(from: &Home, to: &Home) -> Result<Copied> {
         copied.objects.push(key);
     }
     Ok(copied)
+}
+
+/// Only in a cluster an object has the identity of its namespace without a word: elsewhere it names it, or it
+/// would have the operator's.
+fn name_identity(entry: &mut Entry, secrets: &[String]) {
+    let of_namespace = entry.key.namespace.is_some() && entry.key.kind != Issuer::KIND;
+    if of_namespace && secrets.iter().any(|name| name == NAMESPACE_SECRET) {
+        let spec = &mut entry.manifest["spec"];
+        if spec["identityRef"].is_null() {
+            spec["identityRef"] = json!({"name": NAMESPACE_SECRET});
+        }
+    }
 }
 
 /// The secrets of a home: those that were set in it, those that its manifests name, and the identities of

@@ -1,6 +1,8 @@
 //! The last thing before the network: no write begins without leave.
 
+use std::future::poll_fn;
 use std::sync::{PoisonError, RwLock};
+use std::task::Poll;
 
 use async_trait::async_trait;
 use azure_core::error::{Error, ErrorKind};
@@ -54,16 +56,16 @@ impl HttpClient for Fenced {
         tracing::debug!(path = request.url().path(), "a write begins");
         let mut answer = std::pin::pin!(client.execute_request(request));
         loop {
-            let Some(end) = self.fence.end() else {
-                leave()?;
-                return answer.await;
-            };
+            // Asked each time that the client may send, for the process may have been stopped since.
+            let send = poll_fn(|context| match leave() {
+                Ok(()) => answer.as_mut().poll(context),
+                Err(late) => Poll::Ready(Err(late)),
+            });
+            let Some(end) = self.fence.end() else { return send.await };
             tokio::select! {
-                // The clock is looked at first: after a pause of the process it is long past. Where the
-                // lease was renewed meanwhile, the same write goes on.
-                biased;
+                // Where the lease was renewed meanwhile, the same write goes on.
                 () = sleep_until(end) => leave()?,
-                answer = &mut answer => return answer,
+                answer = send => return answer,
             }
         }
     }

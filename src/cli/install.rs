@@ -21,7 +21,14 @@ Examples:
 It makes a resource group, a managed identity, a role and its assignments, a storage account and a
 container group, and marks them. A second run makes what is missing. Rights are given at the resource
 groups and identities that are named, never at the subscription: see docs/azure.md.")]
-    Azure(InstallArgs),
+    Azure {
+        #[command(flatten)]
+        args: InstallArgs,
+        /// The operator may put another image into its own container group, where a manifest says so: who
+        /// writes manifests may then run anything as the operator
+        #[arg(long)]
+        self_update: bool,
+    },
     /// Prints the operator's own manifest, with which it updates itself
     #[command(after_help = "\
 Example:
@@ -104,10 +111,6 @@ pub(super) struct InstallArgs {
     /// The operator's image, best by digest
     #[arg(long)]
     image: String,
-    /// The operator may put another image into its own container group, where a manifest says so: who
-    /// writes manifests may then run anything as the operator
-    #[arg(long)]
-    self_update: bool,
     /// Do it
     #[arg(short, long)]
     yes: bool,
@@ -152,7 +155,6 @@ impl InstallArgs {
             readers: self.readers.clone(),
             writers: self.writers.clone(),
             image: self.image.clone(),
-            self_update: self.self_update,
             ..self.which.request()
         }
     }
@@ -161,7 +163,7 @@ impl InstallArgs {
 impl Session {
     pub(super) async fn install(&self, command: &Command) -> Result {
         match command {
-            Command::Azure(args) => self.install_azure(args).await,
+            Command::Azure { args, self_update } => self.install_azure(args, *self_update).await,
             Command::Manifest(which) => {
                 let manifest = self.app.installation(which.request()).await?.manifest().await?;
                 if self.output == Output::Json {
@@ -183,8 +185,9 @@ impl Session {
         }
     }
 
-    async fn install_azure(&self, args: &InstallArgs) -> Result {
-        let installation = self.app.installation(args.request()).await?;
+    async fn install_azure(&self, args: &InstallArgs, self_update: bool) -> Result {
+        let request = Request { self_update, ..args.request() };
+        let installation = self.app.installation(request).await?;
         installation.check()?;
         let steps = installation.plan().await?;
         if !args.image.contains("@sha256:") {

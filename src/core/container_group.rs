@@ -36,11 +36,14 @@ pub struct GroupId {
     pub name: String,
 }
 
+/// What the name of a group ends with in which an image is tried.
+pub const TRIAL: &str = "-trial";
+
 impl GroupId {
     /// The group in which a new image for this one is tried.
     #[must_use]
     pub fn trial(&self) -> Self {
-        Self { name: format!("{}-trial", self.name), ..self.clone() }
+        Self { name: format!("{}{TRIAL}", self.name), ..self.clone() }
     }
 }
 

@@ -1,13 +1,16 @@
 //! Taking an installation back: what it made, and nothing else.
 
+use std::collections::BTreeMap;
+
+use serde::Deserialize as _;
 use serde_json::Value;
 
 use super::patience::{Look, Patience};
 use super::{Facts, Installation, News, Resource, Sort, Wanted};
 use crate::app::{Error, Result};
 use crate::core::Fault;
-use crate::core::container_group::{Group, Scope, tags};
-use crate::core::install::{marked, resources};
+use crate::core::container_group::{Group, Scope, TRIAL, tags};
+use crate::core::install::{marked, resources, trial_of};
 
 /// Version of the API with which role assignments are listed.
 const ASSIGNMENTS_API: &str = "2022-04-01";
@@ -44,7 +47,11 @@ impl Installation {
         }
         let managed = &wanted.manage;
         let mut removal =
-            Removal { groups: self.kept_groups(managed).await?, ..Removal::default() };
+            Removal { groups: self.kept_groups(&wanted).await?, ..Removal::default() };
+        let trial = trial_of(&wanted, &facts);
+        if self.is_our_trial(&trial).await? == Some(true) {
+            ours.push(trial);
+        }
         let assignments = self.assignments(managed).await?;
         self.order(ours, assignments, &mut removal).await?;
         Ok(removal)
@@ -74,16 +81,37 @@ impl Installation {
     ) -> Result<()> {
         let patience = &mut Patience::new(tell);
         for (id, api, what) in &removal.deleted {
-            patience.tell(News::Doing(what.clone()));
-            patience.with(async || self.resources.delete(id, api).await).await?;
-            let look = |seen: Option<Value>| match seen {
-                None => Look::Found(()),
-                Some(_) => Look::Waiting(format!("{what} is being deleted"), None),
-            };
-            patience.until(async || self.resources.get(id, api).await, look).await?;
-            patience.tell(News::Done(what.clone()));
+            self.delete(id, api, what, patience).await?;
         }
         Ok(())
+    }
+
+    /// Deletes a resource, and waits until it is gone.
+    pub(super) async fn delete(
+        &self,
+        id: &str,
+        api: &str,
+        what: &str,
+        patience: &mut Patience<'_>,
+    ) -> Result<()> {
+        patience.tell(News::Doing(what.to_owned()));
+        patience.with(async || self.resources.delete(id, api).await).await?;
+        let look = |seen: Option<Value>| match seen {
+            None => Look::Found(()),
+            Some(_) => Look::Waiting(format!("{what} is being deleted"), None),
+        };
+        patience.until(async || self.resources.get(id, api).await, look).await?;
+        patience.tell(News::Done(what.to_owned()));
+        Ok(())
+    }
+
+    /// Whether a trial is there, and if so whether it is of this installation, or of the operator itself.
+    pub(super) async fn is_our_trial(&self, trial: &Resource) -> Result<Option<bool>, Fault> {
+        let Some(seen) = self.see(trial).await? else { return Ok(None) };
+        let tags: BTreeMap<String, String> =
+            BTreeMap::deserialize(&seen["tags"]).unwrap_or_default();
+        let kept = tags::get(&tags, tags::OWNER).is_some();
+        Ok(Some(kept || marked(&self.wanted, Sort::Group, &seen)))
     }
 
     /// Last what holds the others: a resource group takes along all that is in it, so it only goes where
@@ -123,16 +151,19 @@ impl Installation {
         Ok(())
     }
 
-    /// Container groups with an operator's tag in the managed resource groups.
-    async fn kept_groups(&self, managed: &[String]) -> Result<Vec<String>> {
+    /// Container groups with an operator's tag in the managed resource groups, and in the operator's own: who
+    /// may update itself may make some there.
+    async fn kept_groups(&self, wanted: &Wanted) -> Result<Vec<String>> {
         let mut kept = Vec::new();
-        for name in managed {
+        for name in wanted.manage.iter().chain([&wanted.resource_group]) {
             let subscription = self.wanted.subscription.clone();
             let scope = Scope::ResourceGroup { subscription, name: name.clone() };
             let groups = self.groups.list(&scope).await?;
             let tagged = |group: &Group| tags::get(&group.tags, tags::OWNER).is_some();
             kept.extend(groups.into_iter().filter(tagged).map(|group| group.id));
         }
+        let own = [wanted.group(), format!("{}{TRIAL}", wanted.group())];
+        kept.retain(|id| !own.iter().any(|own| own.eq_ignore_ascii_case(id)));
         Ok(kept)
     }
 

@@ -51,10 +51,15 @@ impl Installation {
     /// A trial ends by itself: well, where the image starts, may be who the operator is, and can read
     /// the home.
     async fn try_out(&self, trial: &Resource, patience: &mut Patience<'_>) -> Result<()> {
+        let Resource { id, api_version, .. } = trial;
+        match patience.with(async || self.is_our_trial(trial).await).await? {
+            Some(false) => return Err(super::somebody_elses(trial)),
+            Some(true) => self.delete(id, api_version, "an earlier trial", patience).await?,
+            None => {}
+        }
         patience.tell(News::Doing(trial.purpose.clone()));
         self.put(trial, patience).await?;
         let ended = self.ended(trial, patience).await;
-        let Resource { id, api_version, .. } = trial;
         patience.with(async || self.resources.delete(id, api_version).await).await?;
         ended?;
         patience.tell(News::Done(trial.purpose.clone()));

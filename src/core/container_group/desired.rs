@@ -50,6 +50,9 @@ pub struct Desired {
     pub fields: &'static Field,
     /// Keyed digest of the user's part.
     pub digest: String,
+    /// Keyed digest of the user's part without the first container's image: of the group that the operator runs
+    /// in, what has to be as before when a new image is rolled out.
+    pub frame: String,
     /// Highest cost that needs no approval.
     pub allowed: Cost,
     /// Take over a group that somebody else made.

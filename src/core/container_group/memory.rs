@@ -45,6 +45,8 @@ pub struct Memory {
     pub reached: bool,
     /// Start of the containers when the group was last as wanted.
     pub settled_start: Option<DateTime<Utc>>,
+    /// [`Desired::frame`](super::Desired::frame) when the group was last as wanted; only of the operator's own.
+    pub frame: Option<String>,
     /// The trial of a new image of the operator.
     pub rollout: Option<Rollout>,
 }

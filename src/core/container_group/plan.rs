@@ -125,7 +125,7 @@ fn remove(observed: &Observed, now: DateTime<Utc>) -> Decision {
     memory.origins.clear();
     count_revision(&mut memory, observed);
     let verdict = match &observed.group {
-        Some(_) if ours && observed.own => rollout::refuse("deletion"),
+        Some(_) if ours && observed.own => rollout::leave(observed),
         Some(_) if ours && observed.requests.suspended => {
             Verdict::wait(Health::Stalled, Reason::Suspended, "deletion waits for resume", REST)
         }
@@ -286,6 +286,7 @@ impl<'a> Pass<'a> {
             return Verdict::wait(Health::Reconciling, Reason::Provisioning, message, POLL);
         }
         self.memory.settled_start = first_start(group);
+        self.memory.frame = self.observed.own.then(|| self.desired.frame.clone());
         // A leave that was given for a change is used up when nothing is left to change.
         let given = self.observed.requests.approve.as_ref().map(|approval| approval.at);
         self.memory.approval_used = self.memory.approval_used.max(given);
@@ -373,10 +374,7 @@ impl<'a> Pass<'a> {
         if verdict.step.is_none() {
             return Gate::Open(verdict);
         }
-        if self.observed.own
-            && verdict.step.as_ref().is_some_and(Step::stops_containers)
-            && !rollout::passed(self)
-        {
+        if self.observed.own && !rollout::lets_through(self, verdict.step.as_ref()) {
             return Gate::Held(rollout::refuse(&verdict.message), None);
         }
         if self.observed.requests.suspended {

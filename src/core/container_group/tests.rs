@@ -52,6 +52,7 @@ fn desired() -> Desired {
         tags: BTreeMap::from([("team".to_owned(), "web".to_owned())]),
         fields: fields(),
         digest: DIGEST.to_owned(),
+        frame: "frame".to_owned(),
         allowed: Cost::Restart,
         adopt: false,
         service: true,

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Facts, Resource, Sort, Wanted, home_url};
+use crate::core::container_group::TRIAL;
 
 /// <https://learn.microsoft.com/rest/api/container-instances/container-groups/create-or-update>
 const API: &str = "2023-05-01";
@@ -46,16 +47,23 @@ pub fn body(wanted: &Wanted, facts: &Facts) -> Value {
 }
 
 /// The container group as a manifest's `spec`, with which the operator keeps itself: adopted, so that nothing
-/// of it is made anew.
-pub fn spec(wanted: &Wanted, facts: &Facts) -> Value {
+/// of it is made anew. Image, command, variables and size are those that ARM shows of it.
+pub fn spec(wanted: &Wanted, facts: &Facts, seen: &Value) -> Value {
+    const SIZE: [&str; 2] = ["/resources/requests/cpu", "/resources/requests/memoryInGB"];
     let body = body(wanted, facts);
     let group = &body["properties"];
     let mut container = group["containers"][0]["properties"].clone();
+    let runs = &seen["properties"]["containers"][0]["properties"];
+    for path in ["/image", "/command", "/environmentVariables"].into_iter().chain(SIZE) {
+        if let (Some(ours), Some(theirs)) = (container.pointer_mut(path), runs.pointer(path)) {
+            ours.clone_from(theirs);
+        }
+    }
     container["name"] = json!(CONTAINER);
     json!({
         "subscriptionId": wanted.subscription,
         "resourceGroup": wanted.resource_group,
-        "location": wanted.location,
+        "location": seen["location"],
         "adopt": true,
         "identity": body["identity"],
         "osType": group["osType"],
@@ -69,7 +77,7 @@ pub fn trial_of(wanted: &Wanted, facts: &Facts) -> Resource {
     let container = container(wanted, facts, &json!(TRIAL_COMMAND));
     Resource {
         sort: Sort::Group,
-        id: format!("{}-trial", wanted.group()),
+        id: format!("{}{TRIAL}", wanted.group()),
         api_version: API,
         body: whole(wanted, "Never", &container),
         purpose: format!("a trial of {}", wanted.image),

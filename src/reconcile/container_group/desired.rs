@@ -65,8 +65,12 @@ async fn gather(object: &ContainerGroup, entry: &Entry, ctx: &Ctx) -> Result<Des
         .as_ref()
         .map_or(Value::Null, |tls| json!({ "sidecar": tls.sidecar, "upstream": tls.upstream }));
     let key = ctx.secrets.digest_key().await?;
+    let mut frame = user.clone();
+    frame.pointer_mut("/containers/0/image").map(Value::take);
+    let of = |part: &Value| digest(api::fields(), &spec.location, part, &sidecar, &key);
     Ok(Desired {
-        digest: digest(api::fields(), &spec.location, &user, &sidecar, &key),
+        digest: of(&user),
+        frame: of(&frame),
         location: spec.location.clone(),
         user: Hidden(user),
         want: Hidden(want),

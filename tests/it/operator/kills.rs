@@ -177,6 +177,7 @@ async fn in_a_rollout_of_its_own_image() {
     let prepare = async || {
         let mut bench = Bench::made().await;
         bench.move_in();
+        bench.settle().await;
         bench
     };
     let edit = async |bench: &mut Bench| {

@@ -177,6 +177,29 @@ fn owning_the_resource_groups_is_enough() {
 }
 
 #[test]
+fn what_it_kept_and_tried_in_its_own_resource_group_is_found() {
+    let place = Place::new();
+    place.install(&["--self-update", "--yes"]).done();
+    let mut body = place.group();
+    let path = |name: &str| {
+        format!(
+            "/resourceGroups/{GROUP}/providers/Microsoft.ContainerInstance/containerGroups/{name}"
+        )
+    };
+    body["tags"] = json!({"aci-operator-owner": "home/uid"});
+    place.put(&path("aci-operator-trial"), "2023-05-01", &body);
+    place.put(&path("kept"), "2023-05-01", &body);
+    let refused = place.uninstall(&["--yes"]).complaint(2);
+    assert!(refused.contains("containerGroups/kept") && !refused.contains("trial"), "{refused}");
+    place.uninstall(&["--yes", "--keep-groups"]).done();
+    assert!(place.get(&path("kept"), "2023-05-01").is_some());
+    assert!(
+        place.get(&path("aci-operator-trial"), "2023-05-01").is_none(),
+        "it carries the identity"
+    );
+}
+
+#[test]
 fn its_own_manifest_says_what_runs() {
     let place = Place::new();
     let which = ["install", "manifest", "-g", GROUP];

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -177,11 +177,7 @@ impl Cluster {
     /// **Two writes of one resource never overlap**, by local Azure's log.
     #[track_caller]
     fn no_two_writes_at_once(&self) {
-        let mut requests = self.world.requests();
-        requests.retain(|request| request["method"] != "GET");
-        let time = |request: &Value, name: &str| -> DateTime<Utc> {
-            request[name].as_str().unwrap().parse().unwrap()
-        };
+        let mut requests = self.writes();
         requests.sort_by_key(|request| (request["path"].to_string(), time(request, "time")));
         for pair in requests.windows(2).filter(|pair| pair[0]["path"] == pair[1]["path"]) {
             assert!(time(&pair[0], "answered") <= time(&pair[1], "time"), "{pair:#?}");
@@ -203,10 +199,13 @@ impl Cluster {
         }
     }
 
-    /// **What one lease promises**, read from the replicas' own logs: no write began more than a term less
-    /// the margin after the writer's last renewal.
+    /// **What one lease promises**: no write began more than a term less the margin after the writer's last
+    /// renewal, by its own log, and none reached local Azure much later than that.
     #[track_caller]
     fn no_write_without_leave(&self) {
+        const LEAVE: TimeDelta = TimeDelta::seconds(12);
+        const WAY: TimeDelta = TimeDelta::seconds(1);
+        let mut begun = Vec::new();
         for replica in &self.replicas {
             let log = fs::read_to_string(&replica.log).unwrap();
             let mut leave = None;
@@ -215,11 +214,31 @@ impl Cluster {
                 if line.contains("the lease is renewed") || line.contains("daemon: started") {
                     leave = Some(at);
                 } else if line.contains("a write begins") {
-                    let since = at - leave.expect("leave before a write");
-                    assert!(since.num_milliseconds() <= 12_000, "{}: {line}", replica.name);
+                    let leave = leave.expect("leave before a write");
+                    assert!(at - leave <= LEAVE, "{}: {line}", replica.name);
+                    begun.push((at, leave));
                 }
             }
         }
+        begun.sort();
+        for write in self.arrived() {
+            // One that nobody logged was its process' last deed.
+            let Some((_, leave)) = begun.iter().rfind(|(at, _)| *at <= write) else { continue };
+            assert!(write - *leave <= LEAVE + WAY, "arrived at {write}, leave of {leave}");
+        }
+    }
+
+    /// When writes reached local Azure.
+    fn arrived(&self) -> Vec<DateTime<Utc>> {
+        self.writes().iter().map(|write| time(write, "time")).collect()
+    }
+
+    /// The writes to container groups in local Azure's log.
+    fn writes(&self) -> Vec<Value> {
+        let mut requests = self.world.requests();
+        let operation = |request: &Value| request["operation"].as_str().unwrap().to_owned();
+        requests.retain(|request| ["put", "patch", "delete"].contains(&&*operation(request)));
+        requests
     }
 }
 
@@ -236,6 +255,10 @@ impl Drop for Cluster {
             let _ = replica.process.wait();
         }
     }
+}
+
+fn time(request: &Value, name: &str) -> DateTime<Utc> {
+    request[name].as_str().unwrap().parse().unwrap()
 }
 
 /// The time at the begin of a line of the log.

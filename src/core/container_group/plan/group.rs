@@ -158,10 +158,8 @@ pub(super) fn repair(pass: &mut Pass<'_>) -> Option<Verdict> {
         (_, Some(Cost::Restart | Cost::Hot)) => {
             Some(pass.put(Cost::Restart, Reason::Drifted, message(""), &told))
         }
-        (Digest::Missing, _)
-            if restarted(pass, group) && states_hidden(desired.fields, &desired.want.0) =>
-        {
-            let text = message("somebody else replaced the group: its secrets are not ours");
+        (Digest::Missing, _) if unseen(pass, group) => {
+            let text = message("somebody else replaced the group: not all of it can be seen");
             Some(pass.put(Cost::Restart, Reason::Drifted, text, &told))
         }
         (Digest::Same, None) => {
@@ -236,6 +234,14 @@ fn say_drift(pass: &mut Pass<'_>, found: &Difference) {
         (Reason::NotConverging, format!("ARM keeps its own value: {kept}"))
     };
     pass.assert(ConditionType::NotConverging, !found.kept.is_empty(), reason, message);
+}
+
+/// Whether somebody else put the group, and not all of it can be seen: a secret, or, in place of one that was
+/// ours, what the manifest does not state. One that was never ours is taken over as it is.
+fn unseen(pass: &Pass<'_>, group: &Group) -> bool {
+    let replaced = pass.memory.put.is_some() && !pass.observed.own;
+    let secret = || states_hidden(pass.desired.fields, &pass.desired.want.0);
+    restarted(pass, group) && (replaced || secret())
 }
 
 /// Whether the containers were started anew since the group was last as wanted.

@@ -8,7 +8,7 @@ use super::super::body::own_tags;
 use super::super::changes::{Digest, difference};
 use super::super::desired::tags;
 use super::super::memory::{Ended, Rollout, STALE};
-use super::super::{Body, Group, Provisioning, Step};
+use super::super::{Body, Group, Observed, Provisioning, Step};
 use super::{POLL, Pass, REST, Verdict};
 use crate::core::install::TRIAL_COMMAND;
 use crate::core::{Cost, Health, Reason, Wake};
@@ -28,17 +28,15 @@ pub(super) fn try_out(pass: &mut Pass<'_>) -> Option<Verdict> {
     let changes = new_image(pass);
     // A trial of what another manifest said tells nothing of this one.
     pass.memory.rollout.take_if(|last| changes.is_none() || last.digest != desired.digest);
-    match (&observed.trial, changes) {
-        (Some(trial), _) if tags::get(&trial.tags, tags::OWNER) == Some(&observed.owner) => {
-            Some(watch(pass, trial))
-        }
-        (_, None) => None,
-        (Some(foreign), Some(_)) => {
-            let message = format!("{} is somebody else's: no image can be tried there", foreign.id);
-            Some(Verdict::wait(Health::Stalled, Reason::NotOwned, message, REST))
-        }
-        (None, Some(changes)) => begin(pass, &changes),
+    if let Some(trial) = our_trial(observed) {
+        return Some(watch(pass, trial));
     }
+    let changes = changes?;
+    if let Some(foreign) = &observed.trial {
+        let message = format!("{} is somebody else's: no image can be tried there", foreign.id);
+        return Some(Verdict::wait(Health::Stalled, Reason::NotOwned, message, REST));
+    }
+    begin(pass, &changes)
 }
 
 /// There is no trial: makes one, unless it was made and has told.
@@ -63,14 +61,9 @@ fn begin(pass: &mut Pass<'_>, changes: &[String]) -> Option<Verdict> {
 
 /// Waits for the end of a trial, notes it, and takes the trial away.
 fn watch(pass: &mut Pass<'_>, trial: &Group) -> Verdict {
-    let over = Verdict::step(Step::DeleteTrial, Cost::Tag, Reason::Trial, "the trial is over");
-    let over = Verdict { wake: Wake::After(POLL), ..over };
-    let Some(last) = &mut pass.memory.rollout else { return over };
-    let going = matches!(trial.provisioning, Provisioning::Busy(_));
-    if last.ended.is_some() {
-        let late = pass.now > last.at + LONGEST * 2;
-        return if going && !late { trying("the trial is being deleted") } else { over };
-    }
+    let Some(last) = pass.memory.rollout.as_mut().filter(|last| last.ended.is_none()) else {
+        return take_away(trial);
+    };
     let ended = outcome(trial, &last.digest).or_else(|| {
         let minutes = LONGEST.num_minutes();
         let why = || Ended::Badly(format!("it did not end within {minutes} minutes"));
@@ -80,11 +73,41 @@ fn watch(pass: &mut Pass<'_>, trial: &Group) -> Verdict {
         return trying(&format!("the trial is {}", trial.state.as_deref().unwrap_or("starting")));
     }
     last.ended = ended;
-    over
+    take_away(trial)
 }
 
-/// Whether what differs was tried and may stop the operator.
-pub(super) fn passed(pass: &Pass<'_>) -> bool {
+/// ARM deletes nothing that it is at work on.
+fn take_away(trial: &Group) -> Verdict {
+    if let Provisioning::Busy(word) = &trial.provisioning {
+        return trying(&format!("the trial is over; ARM says {word}"));
+    }
+    let step = Verdict::step(Step::DeleteTrial, Cost::Tag, Reason::Trial, "the trial is over");
+    Verdict { wake: Wake::After(POLL), ..step }
+}
+
+/// The operator does not delete itself, and leaves no trial behind.
+pub(super) fn leave(observed: &Observed) -> Verdict {
+    match our_trial(observed) {
+        Some(trial) if !observed.requests.suspended => take_away(trial),
+        _ => refuse("deletion"),
+    }
+}
+
+fn our_trial(observed: &Observed) -> Option<&Group> {
+    let owner = |trial: &&Group| tags::get(&trial.tags, tags::OWNER) == Some(&observed.owner);
+    observed.trial.as_ref().filter(owner)
+}
+
+/// Whether a step may be taken in the operator's own group: it stops no containers, or puts what was tried.
+pub(super) fn lets_through(pass: &Pass<'_>, step: Option<&Step>) -> bool {
+    match step {
+        Some(Step::Put(_)) => passed(pass),
+        Some(step) => !step.stops_containers(),
+        None => true,
+    }
+}
+
+fn passed(pass: &Pass<'_>) -> bool {
     let well =
         |last: &Rollout| last.digest == pass.desired.digest && last.ended == Some(Ended::Well);
     pass.memory.rollout.as_ref().is_some_and(well) && new_image(pass).is_some()
@@ -93,13 +116,15 @@ pub(super) fn passed(pass: &Pass<'_>) -> bool {
 /// Whoever restarts itself may not come back to see how that went, and nobody else looks.
 pub(super) fn refuse(change: &str) -> Verdict {
     let message = format!(
-        "the operator runs in this group and does not stop itself, but for an image that is named by digest: \
-         {change} (`aci-operator upgrade azure` does it from outside)"
+        "the operator runs in this group and does not stop itself, but for a new image, by digest, and \
+         nothing else: {change} (`aci-operator upgrade azure` does it from outside)"
     );
     Verdict::wait(Health::Stalled, Reason::SelfReplace, message, REST)
 }
 
-/// What differs, where that is an image that the manifest names by digest, and tags.
+/// What differs, where the manifest has another image, by digest, than when the group was last as wanted, and
+/// nothing else but tags: neither a secret nor a property that it does not state any more, which no comparison
+/// with ARM shows.
 fn new_image(pass: &Pass<'_>) -> Option<Vec<String>> {
     let found = difference(pass.desired, pass.group()?, &pass.memory);
     let name = pass.desired.user.0["containers"][0]["name"].as_str()?;
@@ -108,7 +133,8 @@ fn new_image(pass: &Pass<'_>) -> Option<Vec<String>> {
     let by_digest = image.want.as_str().is_some_and(|image| image.contains("@sha256:"));
     let only = by_digest && image.path == format!("containers[{name}].image");
     let changes = found.changes.iter().map(ToString::to_string);
-    (only && found.digest == Digest::Changed).then(|| changes.collect())
+    let same = pass.memory.frame.as_ref() == Some(&pass.desired.frame);
+    (only && same && found.digest == Digest::Changed).then(|| changes.collect())
 }
 
 /// How a trial of what `digest` names ended; a read of an older trial says nothing.

@@ -47,7 +47,7 @@ fn the_group_itself() {
 }
 
 #[test]
-fn a_group_that_somebody_else_put_is_put_again_where_its_secrets_cannot_be_seen() {
+fn a_group_that_somebody_else_put_is_put_again_where_not_all_can_be_seen() {
     let replaced = |o: &mut Observed| {
         group(o).tags.remove(tags::DIGEST);
         group(o).containers[0].started = Some(at(30));
@@ -59,6 +59,20 @@ fn a_group_that_somebody_else_put_is_put_again_where_its_secrets_cannot_be_seen(
         replaced(o);
     };
     check(secret, 60, does(Reason::Drifted, "Put"));
+    // What the manifest does not state is not compared: in place of ours there may be anything.
+    let ours = |o: &mut Observed| {
+        replaced(o);
+        put(o, 0, Some(at(0)));
+    };
+    check(|_, o| ours(o), 60, does(Reason::Drifted, "Put"));
+    check(
+        |d, o| {
+            ours(o);
+            (d.tls, o.own) = (None, true);
+        },
+        60,
+        does(Reason::Changed, "Tag"),
+    );
 }
 
 #[test]

@@ -8,7 +8,9 @@ const IMAGE: &str = "operator@sha256:2";
 const NEXT: &str = "1.key.next";
 
 fn own() -> Observed {
-    Observed { own: true, ..observed() }
+    let mut observed = Observed { own: true, ..observed() };
+    observed.memory.frame = Some(desired().frame);
+    observed
 }
 
 fn refused(decision: &Decision) -> bool {
@@ -110,8 +112,9 @@ fn the_next_process_finds_itself_as_wanted() {
     let mut observed = tried(10, Some(Ended::Well), None);
     group(&mut observed).properties["containers"][0]["image"] = json!(IMAGE);
     tag(&mut observed, tags::DIGEST, NEXT);
+    observed.memory.frame = None;
     let memory = decides(&observed, 30, ready(Reason::InSync));
-    assert_eq!(memory.rollout, None);
+    assert_eq!((memory.rollout, memory.frame), (None, Some(next().frame)));
 }
 
 #[test]
@@ -129,6 +132,36 @@ fn an_image_that_does_not_pass_is_not_taken() {
     let other = Desired { digest: "1.key.other".to_owned(), ..next() };
     let decision = plan(Goal::Present(&other), &badly, at(700));
     assert!(matches!(decision.plan.step, Some(Step::PutTrial(_))), "{decision:?}");
+}
+
+#[test]
+fn arm_is_not_asked_to_delete_what_it_is_at_work_on() {
+    let mut creating = trial("");
+    creating.provisioning = Provisioning::Busy("Creating".to_owned());
+    let late = tried(10, None, Some(creating.clone()));
+    let memory = decides(&late, 10 + 601, waits(Reason::Trial));
+    assert!(matches!(memory.rollout.unwrap().ended, Some(Ended::Badly(_))));
+    let left = Observed { trial: Some(creating), ..own() };
+    decides(&left, 12, waits(Reason::Trial));
+}
+
+#[test]
+fn a_deletion_takes_the_trial_along_and_not_the_operator() {
+    let mut left = Observed { trial: Some(trial("Running")), ..own() };
+    let decision = plan(Goal::Absent, &left, at(12));
+    assert!(matches!(decision.plan.step, Some(Step::DeleteTrial)), "{decision:?}");
+    left.requests.suspended = true;
+    assert!(refused(&plan(Goal::Absent, &left, at(12))));
+    let mut foreign = Observed { trial: Some(trial("Running")), ..own() };
+    foreign.trial.as_mut().unwrap().tags.clear();
+    assert!(refused(&plan(Goal::Absent, &foreign, at(12))));
+}
+
+#[test]
+fn an_operator_that_ended_is_not_made_anew_by_itself() {
+    let mut ended = tried(10, Some(Ended::Well), None);
+    group(&mut ended).state = Some("Failed".to_owned());
+    decides(&ended, 18, stalls(Reason::SelfReplace));
 }
 
 #[test]
@@ -170,6 +203,12 @@ fn no_other_change_comes_along_with_an_image() {
     more.user.0["containers"][0]["cpu"] = json!(2);
     more.want = more.user.clone();
     assert!(refused(&plan(Goal::Present(&more), &own(), at(10))));
+    // A secret, or a property that the manifest does not state any more: ARM shows neither.
+    let unseen = Desired { frame: "another".to_owned(), ..next() };
+    assert!(refused(&plan(Goal::Present(&unseen), &own(), at(10))));
+    let mut never = own();
+    never.memory.frame = None;
+    assert!(refused(&plan(Goal::Present(&next()), &never, at(10))), "never as wanted yet");
     // Somebody else's edit is no wish of the manifest's.
     let mut drifted = own();
     group(&mut drifted).properties["containers"][0]["image"] = json!("operator@sha256:1");

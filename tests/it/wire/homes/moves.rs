@@ -83,6 +83,9 @@ fn on_to_a_cluster(world: &World, account: &Account, here: &Value, root: &str) {
     ended(&mut command(&back)).done();
     let kept = world.run(&["--home", &laptop, "secret", "list"]).done();
     assert!(kept.contains("aci-operator-identity") && kept.contains("db"), "{kept}");
+    let group = world.run(&["--home", &laptop, "get", "acg", "tls", "-o", "json"]).done();
+    let group: Value = serde_json::from_str(&group).unwrap();
+    assert_eq!(group["spec"]["identityRef"]["name"], "aci-operator-identity");
     assert_eq!(world.run(&["--home", &laptop, "ca", "export"]).done(), root);
 }
 

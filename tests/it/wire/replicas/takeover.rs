@@ -24,6 +24,8 @@ fn another_replica_takes_over_and_nothing_is_written_twice() {
     }
     cluster.apply(&group("web", "0"));
     cluster.until("acg/web", "ready", is_ready);
+    // A write takes a while, less than the lease's margin.
+    cluster.world.run(&["local", "fault", "latency", "2s", "--operation", "put"]).done();
     let ways = [Way::Paused, Way::Killed, Way::CutOff];
     let rounds = number("ACI_OPERATOR_TEST_TAKEOVERS", 3);
     let mut took = Vec::new();
